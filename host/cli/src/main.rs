@@ -1,0 +1,3 @@
+//! The `hookward` command.
+
+fn main() {}

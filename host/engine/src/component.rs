@@ -1,0 +1,290 @@
+//! A loaded component, and the hook that it becomes with limits and grants.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::ResourceTableError;
+use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime_wasi::I32Exit;
+
+use crate::contract::{Linked, Version};
+use crate::engine::Engine;
+use crate::inspect::Inspection;
+use crate::limiter::LimitHit;
+use crate::log::Sink;
+use crate::reason::{Failure, Reason};
+use crate::recorder::{Recorder, Said};
+use crate::state::State;
+use crate::text::{clean, cut};
+use crate::{Event, Grants, Limits};
+
+/// A compiled component that can be a hook. Cheap to clone.
+#[derive(Clone)]
+pub struct Component {
+    engine: Engine,
+    linked: Linked,
+    version: Version,
+    inspection: Arc<Inspection>,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Component").field("inspection", &self.inspection).finish_non_exhaustive()
+    }
+}
+
+impl Component {
+    pub(crate) fn new(engine: Engine, linked: Linked, version: Version, inspection: Inspection) -> Self {
+        Self { engine, linked, version, inspection: Arc::new(inspection) }
+    }
+
+    /// What it exports and asks for.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// The version of the contract that it is called by.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Makes a hook of it.
+    #[must_use]
+    pub fn hook(&self, limits: Limits, grants: Grants) -> Hook {
+        Hook { component: self.clone(), limits, grants: Arc::new(grants) }
+    }
+}
+
+/// A component with what it may use. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    component: Component,
+    limits: Limits,
+    grants: Arc<Grants>,
+}
+
+/// How one call went.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// Ok only when the hook itself returned ok, within all of its limits.
+    pub result: Result<(), Failure>,
+    /// Why the hook wants the run to be skipped; set only if it returned ok.
+    pub skip: Option<String>,
+    /// What it warned of.
+    pub warnings: Vec<String>,
+    /// Wall clock of the call.
+    pub wall: Duration,
+    /// Fuel used.
+    pub fuel: u64,
+    /// The most bytes that its memories had together.
+    pub peak_memory: u64,
+}
+
+/// What a call has used.
+#[derive(Debug, Clone, Copy, Default)]
+struct Usage {
+    fuel: u64,
+    peak_memory: u64,
+}
+
+impl Hook {
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// What a call may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What a call is given.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Calls the hook once, in a fresh instance.
+    ///
+    /// The clock starts now. Returns soon after the first of: the hook's return, a
+    /// limit, the cancellation. Nothing of the guest runs on afterwards; a file
+    /// operation that the system doesn't give back is left to its thread.
+    pub async fn call(&self, event: &Event, sink: Arc<dyn Sink>, cancel: &CancellationToken) -> Report {
+        let started = Instant::now();
+        let recorder = Recorder::new(&self.limits, sink);
+        let mut usage = Usage::default();
+        let ended = self.run(event, &recorder, started, cancel, &mut usage).await;
+        let wall = started.elapsed();
+        let said = recorder.finish();
+        let result = match ended {
+            // Late is too late, however the guest got past the checks.
+            Ok(_) if wall >= self.limits.timeout => Err(self.limit(Reason::Timeout)),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(message)) => Err(self.error(&message)),
+            Err(Ended::Failed(failure)) => Err(failure),
+            Err(Ended::Limit(reason)) => Err(self.limit(reason)),
+            Err(Ended::Trapped(error)) => Err(self.trapped(&error, &said)),
+        };
+        Report {
+            skip: said.skip.filter(|_| result.is_ok()),
+            warnings: said.warnings,
+            result,
+            wall,
+            fuel: usage.fuel,
+            peak_memory: usage.peak_memory,
+        }
+    }
+
+    async fn run(
+        &self,
+        event: &Event,
+        recorder: &Recorder,
+        started: Instant,
+        cancel: &CancellationToken,
+        usage: &mut Usage,
+    ) -> Result<Result<(), String>, Ended> {
+        let timeout = self.limits.timeout;
+        let state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
+        let engine = &self.component.engine.0;
+        let mut store = Store::new(&engine.wasmtime, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(self.limits.transfer);
+        store.set_max_component_handles(self.limits.handles as usize);
+        store.set_fuel(self.limits.fuel).map_err(Ended::Trapped)?;
+        // Looks at the clock at each tick, and yields, so that a cancellation of
+        // the call finds a guest that never waits.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            if started.elapsed() >= timeout {
+                return Err(LimitHit(Reason::Timeout).into());
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        let running = engine.ticker.run();
+        let ended = bounded(started, timeout, cancel, self.component.linked.run(&mut store, event)).await;
+        drop(running);
+        usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
+        usage.peak_memory = store.data().limiter.peak_memory();
+        ended?.map_err(Ended::Trapped)
+    }
+
+    async fn state(&self, recorder: &Recorder) -> Result<State, Failure> {
+        if self.grants.dirs.is_empty() {
+            return State::new(&self.grants, &self.limits, recorder.clone());
+        }
+        // Opening a directory of a dead network mount waits for ever.
+        let (grants, limits, recorder) = (Arc::clone(&self.grants), self.limits.clone(), recorder.clone());
+        tokio::task::spawn_blocking(move || State::new(&grants, &limits, recorder))
+            .await
+            .unwrap_or_else(|error| Err(Failure::new(Reason::Host, format!("cannot open directories: {error}"))))
+    }
+
+    /// The hook's own error string, made fit to be shown.
+    fn error(&self, message: &str) -> Failure {
+        let (head, truncated) = cut(message, self.limits.error_length);
+        let mut failure = Failure::new(Reason::Error, clean(head));
+        if failure.message.is_empty() {
+            failure.message = "failed without saying why".to_owned();
+        }
+        failure.truncated = truncated;
+        failure
+    }
+
+    fn limit(&self, reason: Reason) -> Failure {
+        let limits = &self.limits;
+        let message = match reason {
+            Reason::Timeout => format!("still running after {:?} (limit `timeout`)", limits.timeout),
+            Reason::Fuel => format!("used up {} units of fuel (limit `fuel`)", limits.fuel),
+            Reason::Memory => format!("needs more than {} bytes of memory (limit `memory`)", limits.memory),
+            Reason::Tables => {
+                format!("needs more than {} table elements (limit `table-elements`)", limits.table_elements)
+            }
+            Reason::Instances => {
+                format!("needs more than {} core instances, memories or tables (limit `instances`)", limits.instances)
+            }
+            Reason::Stack => {
+                format!("used up {} bytes of stack, most likely by endless recursion", crate::limits::STACK)
+            }
+            Reason::Handles => format!("holds more than {} resource handles (limit `handles`)", limits.handles),
+            Reason::Output => format!("wrote more than {} bytes of output (limit `output`)", limits.output),
+            Reason::LogLines => format!("wrote more than {} log messages (limit `log-lines`)", limits.log_lines),
+            Reason::Transfer => {
+                format!("passed more than {} bytes to the host at once (limit `transfer`)", limits.transfer)
+            }
+            Reason::Cancelled => "was called off".to_owned(),
+            other => format!("was stopped ({other})"),
+        };
+        Failure::new(reason, message)
+    }
+
+    /// Reads the reason back from the error that ended the guest.
+    fn trapped(&self, error: &wasmtime::Error, said: &Said) -> Failure {
+        for cause in error.chain() {
+            if let Some(LimitHit(reason)) = cause.downcast_ref() {
+                return self.limit(*reason);
+            }
+            if let Some(I32Exit(code)) = cause.downcast_ref() {
+                let message = format!("called exit({code}) instead of returning from `run`");
+                return Failure::new(Reason::Exit, message);
+            }
+            if let Some(ResourceTableError::Full) = cause.downcast_ref() {
+                return self.limit(Reason::Handles);
+            }
+            match cause.downcast_ref() {
+                Some(Trap::OutOfFuel) => return self.limit(Reason::Fuel),
+                Some(Trap::StackOverflow) => return self.limit(Reason::Stack),
+                Some(Trap::Interrupt) => return self.limit(Reason::Timeout),
+                _ => {}
+            }
+        }
+        let cause = error.root_cause().to_string();
+        if let Some((_, reason)) = UNTYPED.iter().find(|(text, _)| cause.contains(text)) {
+            return self.limit(*reason);
+        }
+        if let Some(panic) = &said.panic {
+            return Failure::new(Reason::Panic, format!("panicked at {panic}"));
+        }
+        let message = match &said.last_words {
+            Some(words) => format!("trapped: {}; its last words: {words}", clean(&cause)),
+            None => format!("trapped: {}", clean(&cause)),
+        };
+        Failure::new(Reason::Trap, message)
+    }
+}
+
+/// Limits that Wasmtime 48 enforces with an error of no type of its own. The tests
+/// of hostile guests fail when a patch release changes the words.
+const UNTYPED: &[(&str, Reason)] = &[
+    ("store handle limit exceeded", Reason::Handles),
+    ("resource limit exceeded", Reason::Instances),
+    ("too much data", Reason::Transfer),
+];
+
+/// How a guest came to its end without a result.
+enum Ended {
+    Failed(Failure),
+    Limit(Reason),
+    Trapped(wasmtime::Error),
+}
+
+/// Waits for a part of a call: until the deadline or the cancellation. Either
+/// drops the part, which ends a guest that is waiting in a host call.
+async fn bounded<T>(
+    started: Instant,
+    timeout: Duration,
+    cancel: &CancellationToken,
+    part: impl Future<Output = T>,
+) -> Result<T, Ended> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Ended::Limit(Reason::Cancelled)),
+        () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => Err(Ended::Limit(Reason::Timeout)),
+        ended = part => Ok(ended),
+    }
+}

@@ -1,0 +1,184 @@
+//! `hookward:hook@0.1.0`.
+
+use std::time::Duration;
+
+use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::event;
+use crate::log::Level;
+use crate::recorder::Recorder;
+use crate::state::State;
+
+mod bindings {
+    #![allow(missing_docs, unreachable_pub, reason = "generated; the docs stand in wit/")]
+
+    wasmtime::component::bindgen!({
+        path: "wit/0.1.0",
+        world: "hook",
+        imports: { default: trappable },
+        exports: { default: async },
+    });
+}
+
+pub(crate) use bindings::HookPre;
+use bindings::hookward::hook::types as wit;
+use bindings::hookward::hook::{control, log};
+
+pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    bindings::Hook::add_to_linker::<_, HasSelf<Recorder>>(linker, |state| &mut state.recorder)
+}
+
+pub(super) fn typecheck(engine: &Engine, component: &Component) -> wasmtime::Result<()> {
+    let component = component.component_type();
+    match component.get_export(engine, "run").map(|export| export.ty) {
+        Some(ComponentItem::ComponentFunc(run)) => {
+            run.typecheck::<(&wit::Event,), (Result<(), String>,)>(&component.instance_type())
+        }
+        _ => Err(wasmtime::Error::msg("`run` is not a function")),
+    }
+}
+
+impl wit::Host for Recorder {}
+
+impl log::Host for Recorder {
+    fn write(&mut self, level: log::Level, message: String, fields: Vec<log::Field>) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Trace => Level::Trace,
+            log::Level::Debug => Level::Debug,
+            log::Level::Info => Level::Info,
+            log::Level::Warn => Level::Warn,
+            log::Level::Error => Level::Error,
+        };
+        let fields = fields.into_iter().map(|field| (field.key, field.value)).collect();
+        Ok(self.log(level, &message, fields)?)
+    }
+}
+
+impl control::Host for Recorder {
+    fn skip(&mut self, reason: String) -> wasmtime::Result<()> {
+        Ok(Recorder::skip(self, &reason)?)
+    }
+
+    fn warn(&mut self, message: String) -> wasmtime::Result<()> {
+        Ok(Recorder::warn(self, &message)?)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<&event::Event> for wit::Event {
+    fn from(event: &event::Event) -> Self {
+        Self {
+            run_id: event.run_id.clone(),
+            kind: event.kind.into(),
+            operation: event.operation.clone(),
+            profile: event.profile.clone(),
+            scope: event.scope.into(),
+            repository: event.repository.clone(),
+            host: event.host.clone(),
+            sources: event.sources.clone(),
+            tags: event.tags.clone(),
+            trigger: match event.trigger {
+                event::Trigger::Manual => wit::Trigger::Manual,
+                event::Trigger::Scheduled => wit::Trigger::Scheduled,
+                event::Trigger::Api => wit::Trigger::Api,
+                event::Trigger::Shim => wit::Trigger::Shim,
+            },
+            dry_run: event.dry_run,
+            attempt: event.attempt,
+            recovered: event.recovered,
+            outcome: event.outcome.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<event::EventKind> for wit::EventKind {
+    fn from(kind: event::EventKind) -> Self {
+        match kind {
+            event::EventKind::Before => Self::Before,
+            event::EventKind::Success => Self::Success,
+            event::EventKind::Warning => Self::Warning,
+            event::EventKind::Failure => Self::Failure,
+            event::EventKind::Cancelled => Self::Cancelled,
+            event::EventKind::Skipped => Self::Skipped,
+            event::EventKind::Finally => Self::Finally,
+        }
+    }
+}
+
+impl From<event::Scope> for wit::Scope {
+    fn from(scope: event::Scope) -> Self {
+        match scope {
+            event::Scope::Global => Self::Global,
+            event::Scope::Repository => Self::Repository,
+            event::Scope::Profile => Self::Profile,
+        }
+    }
+}
+
+impl From<event::Status> for wit::Status {
+    fn from(status: event::Status) -> Self {
+        match status {
+            event::Status::Success => Self::Success,
+            event::Status::Warning => Self::Warning,
+            event::Status::Failure => Self::Failure,
+            event::Status::Cancelled => Self::Cancelled,
+            event::Status::Skipped => Self::Skipped,
+        }
+    }
+}
+
+impl From<&event::Outcome> for wit::Outcome {
+    fn from(outcome: &event::Outcome) -> Self {
+        Self {
+            status: outcome.status.into(),
+            exit_code: outcome.exit_code,
+            error: outcome.error.clone(),
+            duration_ms: millis(outcome.duration),
+            snapshot_id: outcome.snapshot_id.clone(),
+            summary: outcome.summary.as_ref().map(Into::into),
+            stderr_tail: outcome.stderr_tail.clone(),
+            hooks: outcome.hooks.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&event::Summary> for wit::Summary {
+    fn from(summary: &event::Summary) -> Self {
+        Self {
+            files_new: summary.files_new,
+            files_changed: summary.files_changed,
+            files_unmodified: summary.files_unmodified,
+            dirs_new: summary.dirs_new,
+            dirs_changed: summary.dirs_changed,
+            dirs_unmodified: summary.dirs_unmodified,
+            data_blobs: summary.data_blobs,
+            tree_blobs: summary.tree_blobs,
+            data_added: summary.data_added,
+            data_added_packed: summary.data_added_packed,
+            total_files_processed: summary.total_files_processed,
+            total_bytes_processed: summary.total_bytes_processed,
+            total_duration: summary.total_duration,
+        }
+    }
+}
+
+impl From<&event::HookResult> for wit::HookResult {
+    fn from(result: &event::HookResult) -> Self {
+        Self {
+            name: result.name.clone(),
+            scope: result.scope.into(),
+            kind: result.kind.into(),
+            attempt: result.attempt,
+            failure: result
+                .failure
+                .as_ref()
+                .map(|failure| wit::HookFailure { reason: failure.reason.clone(), message: failure.message.clone() }),
+            duration_ms: millis(result.duration),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The engine: one for a process. Loads components.
+
+use std::hash::{Hash as _, Hasher as _};
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmtime::component::Linker;
+
+use crate::cache::{Cache, Id};
+use crate::compile::Compiler;
+use crate::component::Component;
+use crate::inspect::Inspection;
+use crate::reason::{Failure, Reason};
+use crate::state::State;
+use crate::ticker::Ticker;
+use crate::{Digest, Limits, contract, limits, requests};
+
+/// Room on a hook's stack for the host functions that it calls.
+const HOST_STACK: usize = 1 << 20;
+
+/// How an [`Engine`] is set up. The default has no cache and compiles on a thread.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where compiled images are kept; none: every load compiles.
+    pub cache: Option<Cache>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
+}
+
+/// Why an engine can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The machine, or this build, lacks what the sandbox needs.
+    #[error("cannot set up the sandbox: {0:#}")]
+    Sandbox(wasmtime::Error),
+    /// No thread could be started.
+    #[error("cannot start the thread that stops runaway hooks")]
+    Ticker(#[source] std::io::Error),
+}
+
+/// Loads components. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) wasmtime: wasmtime::Engine,
+    pub(crate) linker: Linker<State>,
+    pub(crate) ticker: Ticker,
+    options: Options,
+    compiler: u64,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}
+
+/// The one configuration of Wasmtime, the same in the host and in its compiler
+/// children: an image of one must load in the other.
+pub(crate) fn configure() -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = wasmtime::Config::new();
+    config
+        // The three that stop a guest: pure loops by epoch, computation by fuel,
+        // recursion by the stack. Host calls are stopped by dropping the call.
+        .epoch_interruption(true)
+        .consume_fuel(true)
+        .max_wasm_stack(limits::STACK)
+        .async_stack_size(limits::STACK + HOST_STACK)
+        // Features that no guest toolchain needs are attack surface.
+        .concurrency_support(false)
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        // A guest's trap is told by its reason; symbols of every frame would only
+        // be paid for.
+        .wasm_backtrace_max_frames(None);
+    wasmtime::Engine::new(&config)
+}
+
+impl Engine {
+    /// Sets the engine up.
+    ///
+    /// # Errors
+    /// When the machine can't run the sandbox.
+    pub fn new(options: Options) -> Result<Self, EngineError> {
+        let wasmtime = configure().map_err(EngineError::Sandbox)?;
+        let mut linker = Linker::new(&wasmtime);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::Sandbox)?;
+        wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| (&state.config).into())
+            .map_err(EngineError::Sandbox)?;
+        contract::link(&mut linker).map_err(EngineError::Sandbox)?;
+        let ticker = Ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
+        let mut hasher = std::hash::DefaultHasher::new();
+        wasmtime.precompile_compatibility_hash().hash(&mut hasher);
+        let compiler = hasher.finish();
+        Ok(Self(Arc::new(Inner { wasmtime, linker, ticker, options, compiler })))
+    }
+
+    /// Loads a component from a file.
+    ///
+    /// # Errors
+    /// When the file can't be read, isn't the one that was pinned, or can't be run
+    /// here as a hook, by its reason.
+    pub async fn load_file(&self, path: &Path, pin: Option<Digest>, limits: &Limits) -> Result<Component, Failure> {
+        let (owned, max) = (path.to_owned(), limits.component_size);
+        // A file on a dead network mount must not hold the executor up.
+        let read = tokio::task::spawn_blocking(move || read(&owned, max)).await;
+        let bytes = read.map_err(|error| Failure::new(Reason::Host, format!("cannot read a file: {error}")))??;
+        self.load(bytes, pin, limits).await
+    }
+
+    /// Loads a component from memory.
+    ///
+    /// # Errors
+    /// As [`load_file`](Self::load_file).
+    pub async fn load(&self, bytes: Vec<u8>, pin: Option<Digest>, limits: &Limits) -> Result<Component, Failure> {
+        if bytes.len() as u64 > limits.component_size {
+            return Err(too_large(bytes.len() as u64, limits.component_size));
+        }
+        let inspection = Inspection::of(&bytes)?;
+        if let Some(pin) = pin.filter(|pin| *pin != inspection.digest) {
+            let message = format!(
+                "is not the component that was pinned: its digest is {}, the configuration says {pin}",
+                inspection.digest
+            );
+            return Err(Failure::new(Reason::Digest, message));
+        }
+        let version = requests::check(&inspection.requests)?;
+        let compiled = self.image(bytes, &inspection, limits).await?;
+        contract::typecheck(version, &self.0.wasmtime, &compiled).map_err(|error| {
+            let message = format!(
+                "its `run` is not that of hookward:hook@{version}, `func(event: event) -> result<_, string>`: {error:#}"
+            );
+            Failure::new(Reason::WrongSignature, crate::text::clean(&message))
+        })?;
+        let linked = self.0.linker.instantiate_pre(&compiled).map_err(|error| {
+            Failure::new(Reason::UnknownImport, crate::text::clean(&format!("cannot be linked: {error:#}")))
+        })?;
+        let linked = contract::Linked::new(version, linked)
+            .map_err(|error| Failure::new(Reason::WrongSignature, crate::text::clean(&format!("{error:#}"))))?;
+        Ok(Component::new(self.clone(), linked, version, inspection))
+    }
+
+    /// The compiled component: from the cache, or compiled and cached.
+    async fn image(
+        &self,
+        bytes: Vec<u8>,
+        inspection: &Inspection,
+        limits: &Limits,
+    ) -> Result<wasmtime::component::Component, Failure> {
+        let Inner { wasmtime, options, compiler, .. } = &*self.0;
+        let id = Id { digest: inspection.digest, compiler: *compiler };
+        if let Some(image) = options.cache.as_ref().and_then(|cache| cache.load(id)) {
+            match image.load(wasmtime) {
+                Ok(component) => return Ok(component),
+                Err(error) => tracing::warn!("a cached image doesn't fit this machine, compiling again: {error:#}"),
+            }
+        }
+        let image = options.compiler.compile(wasmtime, bytes, limits).await?;
+        if let Some(cache) = &options.cache {
+            cache.store(id, &image);
+        }
+        image
+            .load(wasmtime)
+            .map_err(|error| Failure::new(Reason::Compile, format!("the compiled image can't be loaded: {error:#}")))
+    }
+}
+
+fn too_large(size: u64, limit: u64) -> Failure {
+    Failure::new(Reason::ComponentSize, format!("has {size} bytes, more than {limit} (limit `component-size`)"))
+}
+
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Failure::new(Reason::Unreadable, format!("cannot read {}: {error}", path.display()))
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
+    // A pipe or a device would be read for ever.
+    if !metadata.is_file() {
+        return Err(unreadable(&"it is not a file"));
+    }
+    if metadata.len() > max {
+        return Err(too_large(metadata.len(), max));
+    }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    // One byte more than allowed, to notice a file that grew meanwhile.
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    Ok(bytes)
+}

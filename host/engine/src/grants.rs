@@ -1,0 +1,27 @@
+//! What the operator granted to one hook, with every name already resolved.
+
+use std::path::PathBuf;
+
+/// Everything that a call is given besides its event. The default grants nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grants {
+    /// Directories of the host, seen by `wasi:filesystem`.
+    pub dirs: Vec<DirGrant>,
+    /// Variables seen by `wasi:cli/environment`, with their values.
+    pub env: Vec<(String, String)>,
+    /// The hook's own settings, seen by `wasi:config/store`.
+    pub config: Vec<(String, String)>,
+}
+
+/// One directory of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirGrant {
+    /// Directory on the host. Opened at each call; a link is followed here, and
+    /// never again below it.
+    pub host: PathBuf,
+    /// Path at which the guest sees it.
+    pub guest: String,
+    /// Whether the guest may change what is below it.
+    pub write: bool,
+}

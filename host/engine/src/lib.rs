@@ -1,0 +1,86 @@
+//! Runs one hook: a WASI component that exports `run` of the world
+//! `hookward:hook/hook`, under limits and with nothing but what was granted.
+//!
+//! The data's path: bytes -> [`Inspection`] -> [`Component`] (checked against what
+//! this host can give, compiled, linked) -> [`Hook`] (with [`Limits`] and
+//! [`Grants`]) -> [`Report`]. A failure anywhere on it is a [`Failure`] with a
+//! [`Reason`] of its own.
+//!
+//! The crate knows nothing of restic, of configuration files or of a command line.
+//! A program that wants hooks of its own can use it as it stands:
+//!
+//! ```no_run
+//! use std::sync::{Arc, Mutex};
+//!
+//! use hookward_engine::event::{Event, EventKind, Scope, Trigger};
+//! use hookward_engine::{CancellationToken, Engine, Grants, Limits, Options};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(Options::default())?;
+//! let limits = Limits::default();
+//! let component = engine.load_file("require-path.wasm".as_ref(), None, &limits).await?;
+//! let mut grants = Grants::default();
+//! grants.config.push(("path".to_owned(), "/data".to_owned()));
+//!
+//! let event = Event {
+//!     run_id: "019395a6-2c3a-7c61-a6f5-57ba2d5a0b7e".to_owned(),
+//!     kind: EventKind::Before,
+//!     operation: "backup".to_owned(),
+//!     profile: None,
+//!     scope: Scope::Global,
+//!     repository: String::new(),
+//!     host: "here".to_owned(),
+//!     sources: Vec::new(),
+//!     tags: Vec::new(),
+//!     trigger: Trigger::Api,
+//!     dry_run: false,
+//!     attempt: 1,
+//!     recovered: false,
+//!     outcome: None,
+//! };
+//! let log = Arc::new(Mutex::new(Vec::new()));
+//! let report = component.hook(limits, grants).call(&event, log.clone(), &CancellationToken::new()).await;
+//! match report.result {
+//!     Ok(()) => println!("ok after {:?} with {} units of fuel", report.wall, report.fuel),
+//!     Err(failure) => println!("{}: {failure}", failure.reason),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod event;
+pub mod limits;
+pub mod log;
+
+mod cache;
+mod compile;
+mod component;
+mod contract;
+mod digest;
+mod engine;
+mod grants;
+mod image;
+mod inspect;
+mod limiter;
+mod output;
+mod reason;
+mod recorder;
+mod requests;
+mod state;
+mod text;
+mod ticker;
+
+pub use cache::{Cache, CacheError};
+pub use compile::{Compiler, compile_child};
+pub use component::{Component, Hook, Report};
+pub use contract::Version;
+pub use digest::{Digest, InvalidDigest};
+pub use engine::{Engine, EngineError, Options};
+pub use event::Event;
+pub use grants::{DirGrant, Grants};
+pub use inspect::{Inspection, Metadata};
+pub use limits::Limits;
+pub use reason::{Failure, Reason};
+pub use requests::{Access, Request};
+/// Calls a hook off.
+pub use tokio_util::sync::CancellationToken;

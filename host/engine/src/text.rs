@@ -1,0 +1,59 @@
+//! Text of a guest, made fit to be shown: a hook must be able neither to drive
+//! the operator's terminal nor to forge a line of another hook's log.
+
+/// Removes terminal control sequences and control characters, and turns line
+/// breaks and tabs into single spaces. The result is one line.
+pub(crate) fn clean(text: &str) -> String {
+    let printable = strip_ansi_escapes::strip_str(break_lines(text));
+    let mut line = String::with_capacity(printable.len());
+    for c in printable.chars() {
+        let c = if c == '\n' || c == '\t' { ' ' } else { c };
+        if !(c.is_control() || is_direction_override(c) || (c == ' ' && line.ends_with(' '))) {
+            line.push(c);
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// The escape parser drops tabs and carriage returns; what they separate must
+/// stay apart.
+fn break_lines(text: &str) -> String {
+    text.replace(['\r', '\t', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'], "\n")
+}
+
+/// Characters that reorder what follows, so that a message reads as another.
+fn is_direction_override(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The longest prefix of at most `max` bytes that ends between two characters.
+pub(crate) fn cut(text: &str, max: usize) -> (&str, bool) {
+    let end = text.floor_char_boundary(max);
+    text.split_at_checked(end).map_or((text, false), |(head, tail)| (head, !tail.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guests_text_is_one_harmless_line() {
+        assert_eq!(clean("plain"), "plain");
+        assert_eq!(clean("a\nb\r\nc\td"), "a b c d");
+        assert_eq!(clean("\x1b[31mred\x1b[0m"), "red");
+        assert_eq!(clean("\x1b]0;title\x07after"), "after");
+        assert_eq!(clean("\x1b]52;c;aGk=\x1b\\after"), "after");
+        assert_eq!(clean("bell\x07 nul\0 del\x7f c1\u{9b}2J"), "bell nul del c12J");
+        assert_eq!(clean("abc\u{202e}fed"), "abcfed");
+        assert_eq!(clean("ends with a break\n"), "ends with a break");
+        assert_eq!(clean("grüße 世界"), "grüße 世界");
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(cut("äöü", 3), ("ä", true));
+        assert_eq!(cut("abc", 3), ("abc", false));
+        assert_eq!(cut("abc", 0), ("", true));
+    }
+}
