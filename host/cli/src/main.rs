@@ -1,3 +1,82 @@
 //! The `hookward` command.
 
-fn main() {}
+mod args;
+mod environment;
+mod explain;
+mod generate;
+mod hook;
+mod init;
+mod run;
+mod session;
+mod shim;
+mod show;
+mod validate;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use hookward_runner::exit;
+
+use crate::args::{Cli, Command, Hook};
+use crate::session::{Problem, Session};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let name = args.next().unwrap_or_default();
+    if shim::is_name(&name) {
+        return shim::main(args.collect());
+    }
+    let cli = Cli::parse();
+    if let Command::Compile { seconds } = cli.command {
+        return compile(Duration::from_secs(seconds));
+    }
+    let session = Session::new(cli.global);
+    finish(&session, dispatch(&session, cli.command))
+}
+
+fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
+    match command {
+        Command::Run(run) => run::profiles(session, run::What::of(&run), run.profiles, run.fail_fast, &run.running),
+        Command::Operation(operation) => {
+            let (name, on) = operation.parts();
+            let what = run::What::Operation { name, extra: on.restic };
+            run::profiles(session, what, on.profiles, on.fail_fast, &on.running)
+        }
+        Command::Exec(exec) => run::exec(session, exec),
+        Command::Init(init) => init::init(session, &init),
+        Command::Validate => validate::validate(session),
+        Command::Explain(explain) => explain::explain(session, explain),
+        Command::Hook(Hook::Inspect { file }) => hook::inspect(session, &file),
+        Command::Hook(Hook::Call(call)) => hook::call(session, &call),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man { dir } => generate::man(dir.as_deref()),
+        Command::Schema => generate::schema(),
+        Command::Compile { .. } => Ok(0),
+    }
+}
+
+/// Turns a result into the process's end. What could not be done is said on stderr,
+/// and in the report if one was asked for.
+pub(crate) fn finish(session: &Session, result: anyhow::Result<i32>) -> ExitCode {
+    let code = result.unwrap_or_else(|error| {
+        let code = error.downcast_ref::<Problem>().map_or(1, Problem::exit_code);
+        session.complain(&error, code);
+        code
+    });
+    drop(std::io::stdout().flush());
+    // A code that doesn't fit a byte can only be a failure.
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// A compiler child: see `hookward_engine::Compiler::Child`.
+fn compile(cpu_time: Duration) -> ExitCode {
+    match hookward_engine::compile_child(std::io::stdin().lock(), std::io::stdout().lock(), cpu_time) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            drop(writeln!(std::io::stderr(), "{failure}"));
+            ExitCode::from(u8::try_from(exit::NOT_STARTED).unwrap_or(1))
+        }
+    }
+}

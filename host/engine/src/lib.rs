@@ -12,8 +12,7 @@
 //! ```no_run
 //! use std::sync::{Arc, Mutex};
 //!
-//! use hookward_engine::event::{Event, EventKind, Scope, Trigger};
-//! use hookward_engine::{CancellationToken, Engine, Grants, Limits, Options};
+//! use hookward_engine::{CancellationToken, Engine, Event, EventKind, Grants, Limits, Options, Scope, Trigger};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(Options::default())?;
@@ -76,7 +75,7 @@ pub use component::{Component, Hook, Report};
 pub use contract::Version;
 pub use digest::{Digest, InvalidDigest};
 pub use engine::{Engine, EngineError, Options};
-pub use event::Event;
+pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
 pub use inspect::{Inspection, Metadata};
 pub use limits::Limits;

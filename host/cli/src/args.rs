@@ -1,0 +1,323 @@
+//! The command line: declared once, for parsing, help, completions and man page.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use hookward_engine::{EventKind, Status, Trigger};
+
+use crate::environment;
+
+/// Runs restic behind a gate of sandboxed hooks.
+///
+/// restic starts only when every required hook has returned ok. Started under the
+/// name `restic`, hookward stands in for restic with the hooks of the profile in
+/// HOOKWARD_PROFILE.
+#[derive(Debug, Parser)]
+#[command(name = "hookward", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: restic's own when it ran; 0 also when a hook skipped the run;
+78 configuration or component unusable, nothing started; 79 another run of the
+profile is under way; 80 a required hook kept the gate shut, restic was not
+started; 81 restic finished well, a required hook failed after it; 129, 130, 143
+cancelled by a signal before restic started.";
+
+/// Options of every subcommand.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file [default: ./hookward.toml, then that of the user, then
+    /// /etc/hookward/hookward.toml]
+    #[arg(long, global = true, value_name = "FILE", env = environment::CONFIG, value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// How messages are written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Say more (twice: everything)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Write one machine-readable report to stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Change nothing: hooks are told, restic gets --dry-run
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Directory of locks
+    #[arg(long, global = true, value_name = "DIR", env = environment::STATE_DIR, value_hint = ValueHint::DirPath)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Directory of compiled components
+    #[arg(long, global = true, value_name = "DIR", env = environment::CACHE_DIR, value_hint = ValueHint::DirPath)]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line, on stderr
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run profiles: back up, or run the restic command behind `--`
+    Run(Run),
+    /// Run exactly this restic command behind the gate
+    Exec(Exec),
+    #[command(flatten)]
+    Operation(Operation),
+    /// Write a commented hookward.toml
+    Init(Init),
+    /// Check the configuration and every component; start nothing
+    Validate,
+    /// Show what a run would do: hooks, requests, grants, limits, restic's command line
+    Explain(Explain),
+    /// Look at hooks, and try them
+    #[command(subcommand)]
+    Hook(Hook),
+    /// Write a completion script for a shell
+    Completions { shell: Shell },
+    /// Write man pages: that of hookward to stdout, or all to a directory
+    Man {
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+    /// Write the JSON schema of the configuration
+    Schema,
+    /// Compile the component on stdin to stdout
+    #[command(name = COMPILE, hide = true)]
+    Compile { seconds: u64 },
+}
+
+/// The hidden subcommand of compiler children.
+pub(crate) const COMPILE: &str = "internal-compile";
+
+/// How a run is carried out.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Running {
+    /// Wait for another run of the profile instead of giving up
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Exit code of a run that a hook skipped [default: 0, or the profile's]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) skip_exit_code: Option<u8>,
+    /// What starts the run, for hooks to know
+    #[arg(long, value_name = "TRIGGER", env = environment::TRIGGER, value_parser = ["manual", "scheduled", "api", "shim"])]
+    pub(crate) trigger: Option<String>,
+}
+
+impl Running {
+    /// The trigger, `default` unless it is given.
+    pub(crate) fn trigger(&self, default: Trigger) -> Trigger {
+        self.trigger.as_deref().and_then(|name| name.parse().ok()).unwrap_or(default)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Profiles, run one after the other
+    #[arg(required = true, value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
+    /// Stop at the first profile that fails
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) running: Running,
+    /// A whole restic command, run on the profile's repository instead of a backup
+    #[arg(last = true, value_name = "RESTIC-ARGS")]
+    pub(crate) restic: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnProfiles {
+    /// Profiles, one after the other
+    #[arg(required = true, value_name = "PROFILE")]
+    pub(crate) profiles: Vec<String>,
+    /// Stop at the first profile that fails
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) running: Running,
+    /// Arguments for restic, behind those of the profile
+    #[arg(last = true, value_name = "RESTIC-ARGS")]
+    pub(crate) restic: Vec<OsString>,
+}
+
+/// Declares the subcommands of restic that can be named.
+macro_rules! operations {
+    ($($(#[$meta:meta])* $variant:ident = $name:literal,)+) => {
+        /// A subcommand of restic.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Operation { $($(#[$meta])* $variant(OnProfiles),)+ }
+
+        impl Operation {
+            /// restic's name of it, and its arguments.
+            pub(crate) fn parts(self) -> (&'static str, OnProfiles) {
+                match self { $(Self::$variant(args) => ($name, args),)+ }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Back up the profile's sources
+    Backup = "backup",
+    /// Remove snapshots by the profile's rules
+    Forget = "forget",
+    /// Remove data that no snapshot needs
+    Prune = "prune",
+    /// Check the repository
+    Check = "check",
+    /// Restore from a snapshot
+    Restore = "restore",
+    /// List snapshots
+    Snapshots = "snapshots",
+    /// Show the size of the repository
+    Stats = "stats",
+    /// List files of a snapshot
+    Ls = "ls",
+    /// Find files in snapshots
+    Find = "find",
+    /// Compare snapshots
+    Diff = "diff",
+    /// Write a file of a snapshot to stdout
+    Dump = "dump",
+    /// Mount the repository
+    Mount = "mount",
+    /// Copy snapshots to another repository
+    Copy = "copy",
+    /// Change tags of snapshots
+    Tag = "tag",
+    /// Remove stale locks of the repository
+    Unlock = "unlock",
+    /// Rewrite snapshots
+    Rewrite = "rewrite",
+    /// Repair the repository
+    Repair = "repair",
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// Profile whose hooks are called; without it, global hooks alone
+    #[arg(long, value_name = "NAME", env = environment::PROFILE)]
+    pub(crate) profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) running: Running,
+    /// `restic` (the configured one), or the path of a program, and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where to write it
+    #[arg(default_value = "hookward.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Overwrite the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    pub(crate) profile: String,
+    /// Subcommand of restic
+    #[arg(default_value = "backup")]
+    pub(crate) operation: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Hook {
+    /// Show what a component exports, imports and says of itself
+    Inspect {
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Call one hook once, without a backup
+    Call(Box<Call>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// The component
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The event's kind
+    #[arg(long, value_name = "EVENT", required_unless_present = "event_file")]
+    pub(crate) event: Option<EventKind>,
+    /// A whole event as JSON (`-`: from stdin); other options change it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) event_file: Option<PathBuf>,
+    /// Subcommand of restic
+    #[arg(long)]
+    pub(crate) operation: Option<String>,
+    /// Name of the profile
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// Location of the repository
+    #[arg(long)]
+    pub(crate) repository: Option<String>,
+    /// A source of the backup
+    #[arg(long = "source", value_name = "PATH")]
+    pub(crate) sources: Vec<String>,
+    /// A tag of the backup
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Number of the attempt
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<u32>,
+    /// How the run has ended [default: by the event]
+    #[arg(long)]
+    pub(crate) status: Option<Status>,
+    /// Why it has ended so
+    #[arg(long)]
+    pub(crate) error: Option<String>,
+    /// A setting of the hook: the value is a TOML value, or a text
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Settings of the hook, as a TOML file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config_file: Option<PathBuf>,
+    /// Grant a directory: HOST, HOST:GUEST, or HOST:GUEST:rw
+    #[arg(long = "dir", value_name = "DIR")]
+    pub(crate) dirs: Vec<String>,
+    /// Grant an environment variable
+    #[arg(long = "env", value_name = "NAME")]
+    pub(crate) env: Vec<String>,
+    /// Limit of wall clock
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Limit of fuel
+    #[arg(long)]
+    pub(crate) fuel: Option<u64>,
+    /// Limit of memory
+    #[arg(long)]
+    pub(crate) memory: Option<ByteSize>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

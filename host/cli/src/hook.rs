@@ -1,0 +1,246 @@
+//! `hook inspect` and `hook call`: one component, without a configuration.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, bail};
+use bytesize::ByteSize;
+use hookward_engine::event::Outcome;
+use hookward_engine::log::{Record, Sink};
+use hookward_engine::{
+    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, Metadata, Report, Scope, Status, Trigger,
+};
+use hookward_runner::config::hook_settings;
+use hookward_runner::interrupt::{Interrupts, Step};
+use serde_json::json;
+
+use crate::args::Call;
+use crate::session::{Problem, Session};
+use crate::show::{Show, Voice};
+
+pub(crate) fn inspect(session: &Session, file: &Path) -> anyhow::Result<i32> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let inspection = Inspection::of(&bytes).map_err(Problem::from)?;
+    let metadata = Metadata::of(&bytes).map_err(Problem::from)?;
+    if session.global.json {
+        let report = json!({ "version": 1, "file": file, "inspection": inspection, "metadata": metadata });
+        anstream::println!("{report:#}");
+    } else {
+        anstream::print!("{}", inspection_text(file, &inspection, &metadata)?);
+    }
+    Ok(0)
+}
+
+fn inspection_text(file: &Path, inspection: &Inspection, metadata: &Metadata) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    writeln!(out, "component   {}", file.display())?;
+    writeln!(out, "size        {}", ByteSize(inspection.size).display().iec())?;
+    writeln!(out, "digest      {}", inspection.digest)?;
+    for (title, value) in [
+        ("name", &metadata.name),
+        ("version", &metadata.version),
+        ("about", &metadata.description),
+        ("authors", &metadata.authors),
+        ("licence", &metadata.licenses),
+        ("source", &metadata.source),
+        ("homepage", &metadata.homepage),
+    ] {
+        if let Some(value) = value {
+            writeln!(out, "{title:<11} {value}")?;
+        }
+    }
+    for (title, map) in [("language", &metadata.languages), ("made by", &metadata.tools)] {
+        if !map.is_empty() {
+            let entries: Vec<_> = map.iter().map(|(name, version)| format!("{name} {version}")).collect();
+            writeln!(out, "{title:<11} {}", entries.join(", ").trim_end())?;
+        }
+    }
+    writeln!(out, "exports     {}", inspection.exports.join(", "))?;
+    writeln!(out, "asks for")?;
+    for request in &inspection.requests {
+        let access = match request.access {
+            Access::Free => String::new(),
+            Access::Empty(grant) => format!(" (nothing behind it without the grant `{grant}`)"),
+            Access::Gated(grant) => format!(" (refused without the grant `{grant}`)"),
+            _ => " (refused)".to_owned(),
+        };
+        writeln!(out, "  {}: {}{access}", request.import, request.purpose)?;
+    }
+    Ok(out)
+}
+
+pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
+    let event = event(session, call)?;
+    let limits = limits(call);
+    let grants = grants(call)?;
+    let show = session.show(Voice::Hook);
+    let kept = Arc::new(Mutex::new(Vec::<Record>::new()));
+    let interrupts = Interrupts::default();
+    let listener = interrupts.listen().context("cannot listen for signals")?;
+    let runtime = session.runtime()?;
+    let report = runtime.block_on(async {
+        let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(Problem::from)?;
+        let sink: Arc<dyn Sink> = Arc::new(Both(Arc::clone(&kept), Arc::clone(&show)));
+        anyhow::Ok(component.hook(limits, grants).call(&event, sink, interrupts.step(Step::Stop)).await)
+    })?;
+    runtime.shutdown_background();
+    drop(listener);
+    if session.global.json {
+        let log = kept.lock().map(|kept| kept.clone()).unwrap_or_default();
+        anstream::println!("{:#}", report_json(&report, &log));
+    } else {
+        show.call_ended(&report);
+    }
+    Ok(i32::from(report.result.is_err()))
+}
+
+/// Shows what the hook says, and keeps it for the report.
+struct Both(Arc<Mutex<Vec<Record>>>, Arc<Show>);
+
+impl Sink for Both {
+    fn record(&self, record: Record) {
+        self.1.record(None, &record);
+        self.0.record(record);
+    }
+}
+
+fn report_json(report: &Report, log: &[Record]) -> serde_json::Value {
+    json!({
+        "version": 1,
+        "ok": report.result.is_ok(),
+        "failure": report.result.as_ref().err(),
+        "skip": report.skip,
+        "warnings": report.warnings,
+        "duration-ms": u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),
+        "fuel": report.fuel,
+        "peak-memory": report.peak_memory,
+        "log": log,
+    })
+}
+
+/// The event: from a file, or made up; single options win over both.
+fn event(session: &Session, call: &Call) -> anyhow::Result<Event> {
+    let mut event = match &call.event_file {
+        Some(file) => {
+            let mut text = String::new();
+            let read = if file.as_os_str() == "-" {
+                std::io::stdin().read_to_string(&mut text)
+            } else {
+                std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+            };
+            read.with_context(|| format!("cannot read {}", file.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("{} holds no event", file.display()))?
+        }
+        None => made_up(call.event.unwrap_or(EventKind::Before)),
+    };
+    if let Some(kind) = call.event {
+        event.kind = kind;
+    }
+    event.dry_run |= session.global.dry_run;
+    for (field, value) in [(&mut event.operation, &call.operation), (&mut event.repository, &call.repository)] {
+        if let Some(value) = value {
+            field.clone_from(value);
+        }
+    }
+    if call.profile.is_some() {
+        event.profile.clone_from(&call.profile);
+        event.scope = Scope::Profile;
+    }
+    if !call.sources.is_empty() {
+        event.sources.clone_from(&call.sources);
+    }
+    if !call.tags.is_empty() {
+        event.tags.clone_from(&call.tags);
+    }
+    event.attempt = call.attempt.unwrap_or(event.attempt);
+    if call.status.is_some() || call.error.is_some() {
+        let kind = event.kind;
+        let outcome = event.outcome.get_or_insert_with(|| outcome(status_of(kind)));
+        outcome.status = call.status.unwrap_or(outcome.status);
+        outcome.error = call.error.clone().or(outcome.error.take());
+    }
+    Ok(event)
+}
+
+fn made_up(kind: EventKind) -> Event {
+    Event {
+        run_id: uuid::Uuid::now_v7().to_string(),
+        kind,
+        operation: "backup".to_owned(),
+        profile: None,
+        scope: Scope::Global,
+        repository: String::new(),
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+        sources: Vec::new(),
+        tags: Vec::new(),
+        trigger: Trigger::Manual,
+        dry_run: false,
+        attempt: 1,
+        recovered: false,
+        outcome: (kind != EventKind::Before).then(|| outcome(status_of(kind))),
+    }
+}
+
+/// The status that the event tells of; `finally` follows any, so a good one.
+fn status_of(kind: EventKind) -> Status {
+    Status::ALL.iter().copied().find(|status| status.event() == kind).unwrap_or(Status::Success)
+}
+
+fn outcome(status: Status) -> Outcome {
+    let exit_code = match status {
+        Status::Success => Some(0),
+        Status::Warning => Some(3),
+        Status::Failure => Some(1),
+        Status::Cancelled | Status::Skipped => None,
+    };
+    Outcome {
+        status,
+        exit_code,
+        error: None,
+        duration: std::time::Duration::ZERO,
+        snapshot_id: None,
+        summary: None,
+        stderr_tail: String::new(),
+        hooks: Vec::new(),
+    }
+}
+
+fn limits(call: &Call) -> Limits {
+    let mut limits = Limits::default();
+    limits.timeout = call.timeout.unwrap_or(limits.timeout);
+    limits.fuel = call.fuel.unwrap_or(limits.fuel);
+    limits.memory = call.memory.map_or(limits.memory, |memory| memory.0);
+    limits
+}
+
+fn grants(call: &Call) -> anyhow::Result<Grants> {
+    let mut grants = Grants::default();
+    for dir in &call.dirs {
+        let parts: Vec<_> = dir.split(':').collect();
+        let (host, guest, write) = match parts.as_slice() {
+            [host] => (*host, *host, false),
+            [host, guest] => (*host, *guest, false),
+            [host, guest, "rw"] => (*host, *guest, true),
+            _ => bail!("--dir {dir}: write HOST, HOST:GUEST or HOST:GUEST:rw"),
+        };
+        grants.dirs.push(DirGrant { host: host.into(), guest: guest.to_owned(), write });
+    }
+    for name in &call.env {
+        let value = std::env::var(name).with_context(|| format!("--env {name}: the variable can't be granted"))?;
+        grants.env.push((name.clone(), value));
+    }
+    let mut table = toml::Table::new();
+    if let Some(file) = &call.config_file {
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        table = text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
+    }
+    for (key, text) in &call.settings {
+        // `5`, `true`, `["a"]` as in a configuration; anything else is a text.
+        let value = format!("value = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+        table.insert(key.clone(), value.unwrap_or_else(|| toml::Value::String(text.clone())));
+    }
+    grants.config = hook_settings(&table);
+    Ok(grants)
+}

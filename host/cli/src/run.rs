@@ -1,0 +1,205 @@
+//! `run`, the named subcommands, `exec` and the stand-in.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hookward_engine::Trigger;
+use hookward_runner::config::Config;
+use hookward_runner::interrupt::{Interrupts, Step};
+use hookward_runner::lifecycle::{self, Context};
+use hookward_runner::lock::Locks;
+use hookward_runner::observer::{Happening, Observer as _};
+use hookward_runner::plan::{Plan, Request, Restic};
+use hookward_runner::prepare::Prepared;
+use hookward_runner::report::RunReport;
+use serde_json::json;
+
+use crate::args::{Exec, Run, Running};
+use crate::session::{Problem, Session};
+use crate::show::{Show, Voice};
+
+/// What is run on each profile.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Operation { name: &'static str, extra: Vec<OsString> },
+    Command(Vec<OsString>),
+}
+
+impl What {
+    pub(crate) fn of(run: &Run) -> Self {
+        if run.restic.is_empty() {
+            Self::Operation { name: "backup", extra: Vec::new() }
+        } else {
+            Self::Command(run.restic.clone())
+        }
+    }
+
+    fn restic(&self) -> Restic {
+        match self {
+            Self::Operation { name, extra } => Restic::Managed { operation: (*name).to_owned(), extra: extra.clone() },
+            Self::Command(args) => Restic::OnRepository(args.clone()),
+        }
+    }
+}
+
+/// Runs profiles one after the other. The exit code is that of the first that
+/// failed.
+pub(crate) fn profiles(
+    session: &Session,
+    what: What,
+    profiles: Vec<String>,
+    fail_fast: bool,
+    running: &Running,
+) -> anyhow::Result<i32> {
+    let config = session.config()?;
+    let request = |profile: String| Request {
+        profile: Some(profile),
+        restic: what.restic(),
+        trigger: running.trigger(Trigger::Manual),
+        dry_run: session.global.dry_run,
+        keep_stdout: session.global.json,
+    };
+    // A name that is wrong is wrong before the first run, not after an hour of it.
+    let plans = profiles.into_iter().map(|profile| Plan::new(&config, &request(profile)));
+    let plans = plans.collect::<Result<Vec<_>, _>>().map_err(Problem::from)?;
+    Runner::new(session, running, Voice::Full)?.run(plans, fail_fast)
+}
+
+/// `hookward exec`.
+pub(crate) fn exec(session: &Session, exec: Exec) -> anyhow::Result<i32> {
+    let mut command = exec.command.into_iter();
+    let program = command.next().filter(|program| program != "restic").map(PathBuf::from);
+    let restic = Restic::Exact { program, args: command.collect() };
+    let config = session.config()?;
+    exact(session, &config, exec.profile, restic, &exec.running, Trigger::Manual)
+}
+
+/// `restic`, when Hookward stands in for it.
+pub(crate) fn stand_in(
+    session: &Session,
+    profile: Option<String>,
+    args: Vec<OsString>,
+    trigger: Trigger,
+) -> anyhow::Result<i32> {
+    let config = session.config()?;
+    let running = Running { wait: false, skip_exit_code: None, trigger: None };
+    exact(session, &config, profile, Restic::Exact { program: None, args }, &running, trigger)
+}
+
+fn exact(
+    session: &Session,
+    config: &Config,
+    profile: Option<String>,
+    restic: Restic,
+    running: &Running,
+    trigger: Trigger,
+) -> anyhow::Result<i32> {
+    let request = Request {
+        profile,
+        restic,
+        trigger: running.trigger(trigger),
+        dry_run: session.global.dry_run,
+        keep_stdout: session.global.json,
+    };
+    let plan = Plan::new(config, &request).map_err(Problem::from)?;
+    if !plan.calls_hooks() && !session.global.json {
+        // Nothing of ours is to be done: become restic.
+        let error = std::process::Command::new(&plan.restic.program).args(&plan.restic.args).exec();
+        return Err(error).with_context(|| format!("cannot start {}", plan.restic.program.display()));
+    }
+    Runner::new(session, running, Voice::Discreet)?.run(vec![plan], true)
+}
+
+/// Runs plans, and reports on them.
+struct Runner<'a> {
+    session: &'a Session,
+    running: &'a Running,
+    show: Arc<Show>,
+    interrupts: Interrupts,
+}
+
+impl<'a> Runner<'a> {
+    fn new(session: &'a Session, running: &'a Running, voice: Voice) -> anyhow::Result<Self> {
+        Ok(Self { session, running, show: session.show(voice), interrupts: Interrupts::default() })
+    }
+
+    fn run(self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
+        let listener = self.interrupts.listen().context("cannot listen for signals")?;
+        let runtime = self.session.runtime()?;
+        let result = runtime.block_on(self.run_all(plans, fail_fast));
+        // A file operation that hangs must not keep the process from its end.
+        runtime.shutdown_background();
+        drop(listener);
+        result
+    }
+
+    async fn run_all(&self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
+        let watch = tokio::spawn(watch(self.interrupts.clone(), Arc::clone(&self.show)));
+        let engine = plans.iter().any(Plan::calls_hooks).then(|| self.session.engine()).transpose()?;
+        let mut code = 0;
+        let mut runs: Vec<RunReport> = Vec::new();
+        let mut errors = Vec::new();
+        for mut plan in plans {
+            if let Some(given) = self.running.skip_exit_code {
+                plan.skip_exit_code = given.into();
+            }
+            let profile = plan.profile.clone();
+            let ended = match self.run_one(plan, engine.as_ref()).await {
+                Ok(report) => {
+                    let ended = report.exit_code;
+                    runs.push(report);
+                    ended
+                }
+                Err(problem) => {
+                    let ended = problem.exit_code();
+                    let error = anyhow::Error::from(problem);
+                    errors.push(json!({ "profile": profile, "error": format!("{error:#}"), "exit-code": ended }));
+                    self.show.problem(&error);
+                    ended
+                }
+            };
+            code = if code == 0 { ended } else { code };
+            if self.interrupts.first().is_some() || (fail_fast && ended != 0) {
+                break;
+            }
+        }
+        watch.abort();
+        if self.session.global.json {
+            let report = json!({ "version": 1, "exit-code": code, "runs": runs, "errors": errors });
+            anstream::println!("{report:#}");
+        }
+        Ok(code)
+    }
+
+    async fn run_one(&self, plan: Plan, engine: Option<&hookward_engine::Engine>) -> Result<RunReport, Problem> {
+        let prepared = match engine {
+            Some(engine) => Prepared::new(plan, engine).await?,
+            None => Prepared::without_hooks(plan),
+        };
+        let context = Context {
+            locks: Locks::new(&self.session.state_dir()),
+            wait: self.running.wait,
+            interrupts: self.interrupts.clone(),
+            observer: self.show.clone(),
+        };
+        Ok(lifecycle::run(&prepared, &context).await?)
+    }
+}
+
+/// Shows each signal as it comes. After the third the process ends, whatever may
+/// still hang in it.
+async fn watch(interrupts: Interrupts, show: Arc<Show>) {
+    for step in [Step::Stop, Step::Insist, Step::Leave] {
+        interrupts.step(step).cancelled().await;
+        if let Some(interrupt) = interrupts.last() {
+            show.notice(&Happening::Interrupted(interrupt));
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let signal = interrupts.first().map_or(15, |interrupt| interrupt.signal as i32);
+    std::process::exit(128 + signal);
+}

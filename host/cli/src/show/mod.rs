@@ -1,0 +1,173 @@
+//! What a person sees of a run.
+//!
+//! One [`Show`] watches it, and turns what happens into [`Line`]s or into JSON.
+//! `run` speaks on stdout, where restic's progress is a bar if that is a terminal;
+//! everything that isn't asked for goes to stderr: all of it under `exec`, where
+//! stdout is restic's, and with `--json`, where it is the report's.
+
+mod bar;
+mod json;
+mod text;
+
+use std::io::IsTerminal as _;
+
+use anstream::ColorChoice;
+use hookward_engine::log::{Level, Record};
+use hookward_engine::{Report, Status};
+use hookward_runner::observer::{Happening, Observer};
+use hookward_runner::restic::messages::Message;
+use tracing_subscriber::EnvFilter;
+
+use self::bar::Bar;
+use self::text::Line;
+use crate::args::{Color, Global, LogFormat};
+
+/// Who is listening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// A person who runs a profile: everything of interest.
+    Full,
+    /// A program that believes to call restic: only what went wrong, on stderr.
+    Discreet,
+    /// An author who tries one hook: what the hook says.
+    Hook,
+}
+
+/// Shows runs.
+pub(crate) struct Show {
+    voice: Voice,
+    format: LogFormat,
+    /// Lowest level of a hook's messages that is shown.
+    level: Level,
+    quiet: bool,
+    to_stdout: bool,
+    bar: Option<Bar>,
+}
+
+/// Sets up colours, and the engine's own messages, for the whole process.
+pub(crate) fn set_up(global: &Global) {
+    match global.color {
+        Color::Auto => {}
+        Color::Always => ColorChoice::Always.write_global(),
+        Color::Never => ColorChoice::Never.write_global(),
+    }
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "hookward_engine=debug,hookward_runner=debug,warn",
+        (false, _) => "hookward_engine=trace,hookward_runner=trace,debug",
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    let colour = anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+    // Fails only if it was set up before, by the same function.
+    drop(match global.log_format {
+        LogFormat::Text => builder.without_time().with_target(false).with_ansi(colour).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    });
+}
+
+/// The beginning of an error message, coloured.
+pub(crate) fn error_prefix() -> String {
+    text::red("hookward:")
+}
+
+impl Show {
+    pub(crate) fn new(global: &Global, voice: Voice) -> Self {
+        let level = match (voice, global.verbose) {
+            (_, 2..) => Level::Trace,
+            (_, 1) => Level::Debug,
+            (Voice::Discreet, 0) => Level::Warn,
+            (_, 0) => Level::Info,
+        };
+        let to_stdout = voice == Voice::Full && !global.json;
+        let with_bar = to_stdout && !global.quiet && global.log_format == LogFormat::Text;
+        Self {
+            voice,
+            format: global.log_format,
+            level: if global.quiet { Level::Error } else { level },
+            quiet: global.quiet,
+            to_stdout,
+            bar: (with_bar && std::io::stdout().is_terminal()).then(Bar::new),
+        }
+    }
+
+    /// A run that could not begin.
+    pub(crate) fn problem(&self, error: &anyhow::Error) {
+        match self.format {
+            LogFormat::Text => self.print(&Line::problem(&format!("{error:#}")), true),
+            LogFormat::Json => json::problem(&format!("{error:#}")),
+        }
+    }
+
+    /// What a hook says; its name is left out where there is just one.
+    pub(crate) fn record(&self, hook: Option<&str>, record: &Record) {
+        if record.level < self.level {
+            return;
+        }
+        match self.format {
+            LogFormat::Text => self.print(&Line::record(hook, record), false),
+            LogFormat::Json => json::record(hook, record),
+        }
+    }
+
+    /// The end of `hook call`.
+    pub(crate) fn call_ended(&self, report: &Report) {
+        match self.format {
+            LogFormat::Text => self.print(&Line::report(report), report.result.is_err()),
+            LogFormat::Json => json::report(report),
+        }
+    }
+
+    /// Whether what happens is worth a line to this listener.
+    fn wants(&self, happening: &Happening<'_>) -> bool {
+        let bad = match happening {
+            Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted(_) => true,
+            Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),
+            Happening::Ended(report) => match report.status {
+                // What restic itself has said needs no second voice under its name.
+                Status::Success | Status::Warning => report.exit_code == hookward_runner::exit::FAILED_AFTERWARDS,
+                Status::Failure => report.restic.is_none() || self.voice == Voice::Full,
+                Status::Cancelled | Status::Skipped => true,
+            },
+            _ => false,
+        };
+        match (self.quiet, self.voice) {
+            (true, _) => bad && !matches!(happening, Happening::Ended(report) if report.status == Status::Skipped),
+            (false, Voice::Discreet) => bad,
+            (false, _) => true,
+        }
+    }
+
+    fn print(&self, line: &Line, bad: bool) {
+        match &self.bar {
+            Some(bar) => bar.println(&line.styled()),
+            // Failures of a whole command go where failures are looked for.
+            None if self.to_stdout && !(bad && self.quiet) => anstream::println!("{}", line.styled()),
+            None => anstream::eprintln!("{}", line.styled()),
+        }
+    }
+}
+
+impl Observer for Show {
+    fn notice(&self, happening: &Happening<'_>) {
+        if let Some(bar) = &self.bar {
+            bar.notice(happening);
+        }
+        match happening {
+            Happening::HookSaid { hook, record } => return self.record(Some(hook), record),
+            Happening::ResticMessage(Message::Status(_)) => return,
+            _ => {}
+        }
+        if !self.wants(happening) {
+            return;
+        }
+        match self.format {
+            LogFormat::Json => json::happening(happening),
+            LogFormat::Text => {
+                for line in Line::of(happening, self.voice == Voice::Discreet) {
+                    self.print(&line, true);
+                }
+            }
+        }
+    }
+}

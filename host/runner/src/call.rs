@@ -1,0 +1,88 @@
+//! One hook, called for one event, with its retries.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hookward_engine::event::Event;
+use hookward_engine::log::{Record, Sink};
+use hookward_engine::{CancellationToken, Reason};
+
+use crate::observer::{Happening, Observer};
+use crate::prepare::Ready;
+use crate::report::HookCall;
+
+/// Shows what a hook says, and keeps it for the report.
+struct Tape {
+    hook: String,
+    observer: Arc<dyn Observer>,
+    kept: Mutex<Vec<Record>>,
+}
+
+impl Sink for Tape {
+    fn record(&self, record: Record) {
+        self.observer.notice(&Happening::HookSaid { hook: &self.hook, record: &record });
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
+}
+
+/// Calls the hook until it succeeds, is out of attempts, or is called off. Hands
+/// every call that has ended to `ended`, and returns the last.
+pub(crate) async fn call(
+    ready: &Ready,
+    mut event: Event,
+    stop: &CancellationToken,
+    observer: &Arc<dyn Observer>,
+    mut ended: impl FnMut(&HookCall),
+) -> HookCall {
+    let spec = &ready.spec;
+    loop {
+        observer.notice(&Happening::HookBegun { hook: spec, event: event.kind, attempt: event.attempt });
+        let call = once(ready, &event, stop, observer).await;
+        let called_off = call.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Cancelled);
+        // What can't be loaded now can't be loaded in a minute.
+        let pause = match (&call.failure, &ready.hook) {
+            (Some(_), Ok(_)) if !called_off => spec.retry.pause(event.attempt),
+            _ => None,
+        };
+        ended(&call);
+        observer.notice(&Happening::HookEnded { call: &call, again_in: pause });
+        let Some(pause) = pause else { return call };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return call;
+        }
+        event.attempt += 1;
+    }
+}
+
+async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: &Arc<dyn Observer>) -> HookCall {
+    let spec = &ready.spec;
+    let mut call = HookCall {
+        name: spec.name.clone(),
+        scope: spec.scope,
+        kind: spec.kind,
+        event: event.kind,
+        attempt: event.attempt,
+        failure: None,
+        skip: None,
+        duration: Duration::ZERO,
+        fuel: 0,
+        peak_memory: 0,
+        log: Vec::new(),
+    };
+    match &ready.hook {
+        Ok(hook) => {
+            let tape =
+                Arc::new(Tape { hook: spec.name.clone(), observer: Arc::clone(observer), kept: Mutex::default() });
+            let sink: Arc<dyn Sink> = tape.clone();
+            let report = hook.call(event, sink, stop).await;
+            call.failure = report.result.err();
+            call.skip = report.skip;
+            call.duration = report.wall;
+            call.fuel = report.fuel;
+            call.peak_memory = report.peak_memory;
+            call.log = std::mem::take(&mut *tape.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        Err(failure) => call.failure = Some(failure.clone()),
+    }
+    call
+}

@@ -1,0 +1,97 @@
+//! A run as it happens, for whoever shows it.
+
+use std::time::Duration;
+
+use hookward_engine::Failure;
+use hookward_engine::event::EventKind;
+use hookward_engine::log::Record;
+
+use crate::config::HookSpec;
+use crate::interrupt::Interrupt;
+use crate::lock::{Holder, Name};
+use crate::plan::Plan;
+use crate::report::{HookCall, RunReport};
+use crate::restic::messages::Message;
+use crate::restic::process::Exit;
+
+/// Something that happens in a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Happening<'a> {
+    /// The run waits for a lock.
+    Waiting {
+        /// The lock.
+        name: &'a Name,
+        /// Who holds it.
+        holder: &'a Holder,
+    },
+    /// The run begins.
+    Begun {
+        /// Its id.
+        run_id: &'a str,
+        /// What is going to happen.
+        plan: &'a Plan,
+    },
+    /// An optional hook can't be called.
+    Unusable {
+        /// The hook.
+        hook: &'a HookSpec,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// A hook is called.
+    HookBegun {
+        /// The hook.
+        hook: &'a HookSpec,
+        /// What for.
+        event: EventKind,
+        /// 1 for the first call.
+        attempt: u32,
+    },
+    /// A hook says something.
+    HookSaid {
+        /// Its name.
+        hook: &'a str,
+        /// What.
+        record: &'a Record,
+    },
+    /// A hook's call has ended.
+    HookEnded {
+        /// The call.
+        call: &'a HookCall,
+        /// When it is called again, if it is.
+        again_in: Option<Duration>,
+    },
+    /// Every required hook has returned ok, and restic starts.
+    GateOpened {
+        /// The restic command line.
+        plan: &'a Plan,
+    },
+    /// restic says something that Hookward was to read.
+    ResticMessage(&'a Message),
+    /// restic prints a line that is no message.
+    ResticLine(&'a str),
+    /// restic has ended.
+    ResticEnded {
+        /// How.
+        exit: Exit,
+    },
+    /// A signal has come.
+    Interrupted(Interrupt),
+    /// The run has ended.
+    Ended(&'a RunReport),
+}
+
+/// Watches runs. Called in the order of what happens; a slow observer holds it up.
+pub trait Observer: Send + Sync {
+    /// Takes note.
+    fn notice(&self, happening: &Happening<'_>);
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn notice(&self, _: &Happening<'_>) {}
+}

@@ -1,0 +1,149 @@
+//! Rule 1: nothing starts until all is known good. Loads every component of a plan
+//! before the first hook is called.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hookward_engine::event::Scope;
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook};
+
+use crate::config::{HookSpec, Kind, Location};
+use crate::plan::Plan;
+
+/// A plan whose hooks can be called.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The plan.
+    pub plan: Plan,
+    /// The plan's hooks, in its order.
+    pub(crate) hooks: Vec<Ready>,
+}
+
+/// One hook of a plan. An optional one may be unusable: it then counts as failed
+/// wherever it would be called.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) spec: Arc<HookSpec>,
+    pub(crate) hook: Result<Hook, Failure>,
+}
+
+/// Hooks that can't be called, and that the run can't do without.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", hooks.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct Unusable {
+    /// All of them.
+    pub hooks: Vec<UnusableHook>,
+}
+
+/// One hook that can't be called.
+#[derive(Debug, Clone)]
+pub struct UnusableHook {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub scope: Scope,
+    /// What its failure means.
+    pub kind: Kind,
+    /// The line that the failure is about.
+    pub location: Location,
+    /// The component's file.
+    pub component: PathBuf,
+    /// What is wrong.
+    pub failure: Failure,
+}
+
+impl std::fmt::Display for UnusableHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, location, component, failure, .. } = self;
+        write!(f, "hook \"{name}\": {} {failure} [{}]\n  --> {location}", component.display(), failure.reason)
+    }
+}
+
+impl Prepared {
+    /// Loads and checks every component of the plan.
+    ///
+    /// # Errors
+    /// When a hook that isn't optional can't be called.
+    pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
+        let hooks = load(&plan.hooks, engine).await;
+        let unusable: Vec<_> = unusable(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
+        if unusable.is_empty() { Ok(Self { plan, hooks }) } else { Err(Unusable { hooks: unusable }) }
+    }
+
+    /// Loads the components of a plan that is only going to be looked at: a hook that
+    /// can't be called is told as such.
+    pub async fn to_explain(plan: Plan, engine: &Engine) -> Self {
+        let hooks = load(&plan.hooks, engine).await;
+        Self { plan, hooks }
+    }
+
+    /// A plan that calls no hook.
+    #[must_use]
+    pub fn without_hooks(mut plan: Plan) -> Self {
+        plan.hooks.clear();
+        Self { plan, hooks: Vec::new() }
+    }
+
+    /// What each hook of the plan is, in its order.
+    pub fn hooks(&self) -> impl Iterator<Item = (&HookSpec, Result<&Hook, &Failure>)> {
+        self.hooks.iter().map(|ready| (&*ready.spec, ready.hook.as_ref()))
+    }
+}
+
+/// Every hook of the list that can't be called, optional ones too.
+pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
+    unusable(&load(hooks, engine).await).collect()
+}
+
+/// Loads the components, each once.
+async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
+    let mut loaded: HashMap<(&Path, Option<Digest>), Result<Component, Failure>> = HashMap::new();
+    let mut ready = Vec::with_capacity(hooks.len());
+    for spec in hooks {
+        let key = (spec.component.as_path(), spec.digest);
+        let component = match loaded.get(&key) {
+            Some(component) => component.clone(),
+            None => {
+                let component = engine.load_file(&spec.component, spec.digest, &spec.limits).await;
+                loaded.entry(key).or_insert(component).clone()
+            }
+        };
+        let hook = component.map(|component| component.hook(spec.limits.clone(), grants(spec)));
+        ready.push(Ready { spec: Arc::new(spec.clone()), hook });
+    }
+    ready
+}
+
+fn unusable(hooks: &[Ready]) -> impl Iterator<Item = UnusableHook> {
+    hooks.iter().filter_map(|ready| Some(UnusableHook::new(&ready.spec, ready.hook.as_ref().err()?)))
+}
+
+impl UnusableHook {
+    fn new(spec: &HookSpec, failure: &Failure) -> Self {
+        let pinned = spec.digest_location.as_ref().filter(|_| failure.reason == hookward_engine::Reason::Digest);
+        Self {
+            name: spec.name.clone(),
+            scope: spec.scope,
+            kind: spec.kind,
+            location: pinned.unwrap_or(&spec.component_location).clone(),
+            component: spec.component.clone(),
+            failure: failure.clone(),
+        }
+    }
+}
+
+/// Resolves the names in the grants. A variable that isn't set isn't there for the
+/// hook either.
+fn grants(spec: &HookSpec) -> Grants {
+    let mut grants = Grants::default();
+    grants.dirs = spec.grants.dirs.iter().map(|dir| dir.value.clone()).collect();
+    grants.env = spec
+        .grants
+        .env
+        .iter()
+        .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
+        .collect();
+    grants.config = spec.config.clone();
+    grants
+}

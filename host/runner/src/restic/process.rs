@@ -1,0 +1,302 @@
+//! One restic process, from its start to its end.
+//!
+//! Its streams are its own unless they have to be read: then every byte is passed
+//! on as it came. On a terminal it shares Hookward's process group, as a command in
+//! a shell script does, so that the password prompt, Ctrl-C, Ctrl-Z and a pager
+//! behind a pipe behave as without Hookward. Everywhere else it leads a group of
+//! its own, which can be ended as a whole.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::process::{Child, Command as Process};
+use tokio::time::Instant;
+
+use super::messages::{Heard, Lines, Message};
+use crate::interrupt::{Interrupts, Step};
+
+/// How long restic may take to clean up after the first signal. Removing the lock
+/// may take a minute (restic's own bound), so a little more.
+pub const GRACE: Duration = Duration::from_secs(75);
+
+/// How long to go on reading after restic's end, when a child of it holds a pipe.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Where a stream goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Route {
+    /// The stream is Hookward's own.
+    Inherit,
+    /// Read, and passed on byte for byte.
+    Tee,
+    /// Read, and handed over line by line.
+    Read,
+    /// Stdout only: passed on to stderr.
+    ToStderr,
+}
+
+/// What to start.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Command {
+    /// Path of the program.
+    pub program: PathBuf,
+    /// Its arguments, to the letter.
+    pub args: Vec<OsString>,
+    /// Variables to set, or to remove, in the inherited environment.
+    pub env: Vec<(&'static str, Option<OsString>)>,
+    /// Whether stdin is Hookward's own; else there is none.
+    pub stdin: bool,
+    /// Where stdout goes.
+    pub stdout: Route,
+    /// Where stderr goes.
+    pub stderr: Route,
+    /// How long restic may take to clean up after the first signal.
+    pub grace: Duration,
+}
+
+impl Command {
+    /// A command with streams and environment of its own.
+    #[must_use]
+    pub fn new(program: PathBuf, args: Vec<OsString>) -> Self {
+        Self {
+            program,
+            args,
+            env: Vec::new(),
+            stdin: true,
+            stdout: Route::Inherit,
+            stderr: Route::Inherit,
+            grace: GRACE,
+        }
+    }
+}
+
+/// How the process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// The exit code that a shell would report.
+    #[must_use]
+    pub fn shell_code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+
+    /// Whether restic made a snapshot and ended of itself: 0, or 3 with data unread.
+    #[must_use]
+    pub fn finished(self) -> bool {
+        matches!(self, Self::Code(0 | 3))
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            // Neither: stopped or continued, which `wait` doesn't report.
+            (None, None) => Self::Code(-1),
+        }
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => match Signal::try_from(*signal) {
+                Ok(signal) => write!(f, "was killed by {signal}"),
+                Err(_) => write!(f, "was killed by signal {signal}"),
+            },
+        }
+    }
+}
+
+/// Something that the process printed, when its stream is read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Said<'a> {
+    /// A message of `--json`.
+    Message(&'a Message),
+    /// A line that is no such message.
+    Line(&'a str),
+}
+
+/// Takes what the process prints, from both streams.
+pub type Listen<'a> = &'a (dyn Fn(Said<'_>) + Send + Sync);
+
+/// A process that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How.
+    pub exit: Exit,
+    /// What it said, as far as its streams were read.
+    pub heard: Heard,
+}
+
+/// Starts the process and waits for its end. The first interrupt is passed on to
+/// it; the second, or the end of the grace, kills it.
+///
+/// # Errors
+/// When it can't be started.
+pub async fn run(command: &Command, interrupts: &Interrupts, listen: Listen<'_>) -> io::Result<Ended> {
+    let shared_group = on_terminal();
+    // A signal before the start has reached us alone.
+    let interrupted = interrupts.step(Step::Stop).is_cancelled();
+    let mut child = spawn(command, shared_group)?;
+    let heard = Mutex::new(Heard::default());
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let exit = {
+        let out = pump(stdout, Some(tokio::io::stdout()), command.stdout, Stream::Stdout, &heard, listen);
+        let err = pump(stderr, Some(tokio::io::stderr()), command.stderr, Stream::Stderr, &heard, listen);
+        let mut pumps = pin!(async { tokio::join!(out, err) });
+        let mut wait = pin!(wait(&mut child, shared_group, interrupted, command.grace, interrupts));
+        // Both at once: restic may end only when its pipes are read.
+        tokio::select! {
+            exit = &mut wait => {
+                drop(tokio::time::timeout(DRAIN, pumps).await);
+                exit
+            }
+            _ = &mut pumps => wait.await,
+        }?
+    };
+    let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Ended { exit, heard })
+}
+
+fn spawn(command: &Command, shared_group: bool) -> io::Result<Child> {
+    let mut process = Process::new(&command.program);
+    process.args(&command.args);
+    for (name, value) in &command.env {
+        match value {
+            Some(value) => process.env(name, value),
+            None => process.env_remove(name),
+        };
+    }
+    if !command.stdin {
+        process.stdin(Stdio::null());
+    }
+    let stdio = |route| match route {
+        Route::Inherit => Ok(Stdio::inherit()),
+        Route::Tee | Route::Read => Ok(Stdio::piped()),
+        Route::ToStderr => io::Result::Ok(Stdio::from(io::stderr())),
+    };
+    process.stdout(stdio(command.stdout)?).stderr(stdio(command.stderr)?);
+    if !shared_group {
+        process.process_group(0);
+    }
+    process.spawn()
+}
+
+/// Whether Hookward is in the foreground of its terminal.
+fn on_terminal() -> bool {
+    let Ok(terminal) = std::fs::File::open("/dev/tty") else { return false };
+    tcgetpgrp(&terminal).is_ok_and(|foreground| foreground == getpgrp())
+}
+
+/// Waits for the end, and brings it about when asked to.
+async fn wait(
+    child: &mut Child,
+    shared_group: bool,
+    interrupted: bool,
+    grace: Duration,
+    interrupts: &Interrupts,
+) -> io::Result<Exit> {
+    let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw) else {
+        return child.wait().await.map(Exit::from);
+    };
+    tokio::select! {
+        status = child.wait() => return status.map(Exit::from),
+        () = interrupts.step(Step::Stop).cancelled() => {}
+    }
+    let reached = shared_group && !interrupted && interrupts.first().is_some_and(|interrupt| interrupt.by_terminal);
+    if !reached {
+        // SIGINT whatever came in: every restic cleans up its lock after it, while
+        // SIGTERM kills one before 0.17 and SIGHUP any, and the lock stays.
+        // An error means that it has just ended.
+        let _ = if shared_group { kill(pid, Signal::SIGINT) } else { killpg(pid, Signal::SIGINT) };
+    }
+    let end_of_grace = Instant::now() + grace;
+    tokio::select! {
+        status = child.wait() => return status.map(Exit::from),
+        () = interrupts.step(Step::Insist).cancelled() => {}
+        () = tokio::time::sleep_until(end_of_grace) => {}
+    }
+    if shared_group {
+        for pid in descendants(pid).into_iter().chain([pid]) {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    } else {
+        let _ = killpg(pid, Signal::SIGKILL);
+    }
+    child.wait().await.map(Exit::from)
+}
+
+/// The children of a process, and theirs; without /proc, none.
+fn descendants(pid: Pid) -> Vec<Pid> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
+    children.flat_map(|child| descendants(child).into_iter().chain([child])).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// Reads one stream to its end.
+async fn pump(
+    from: Option<impl AsyncRead + Unpin>,
+    to: Option<impl AsyncWrite + Unpin>,
+    route: Route,
+    stream: Stream,
+    heard: &Mutex<Heard>,
+    listen: Listen<'_>,
+) {
+    let Some(mut from) = from else { return };
+    let mut to = to.filter(|_| route == Route::Tee);
+    let mut lines = Lines::default();
+    let line = |line: &[u8]| {
+        let message = heard.lock().unwrap_or_else(PoisonError::into_inner).message(line);
+        match message {
+            Some(message) => listen(Said::Message(&message)),
+            None if route == Route::Read => listen(Said::Line(&String::from_utf8_lossy(line))),
+            None => {}
+        }
+    };
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let bytes = buffer.get(..count).unwrap_or_default();
+        if stream == Stream::Stderr {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).stderr(bytes);
+        }
+        if let Some(to) = &mut to
+            && (to.write_all(bytes).await.is_err() || to.flush().await.is_err())
+        {
+            // Nobody reads on. Neither do we: restic's next write fails, as it
+            // would have without us.
+            return;
+        }
+        lines.feed(bytes, line);
+    }
+    lines.finish(line);
+}
