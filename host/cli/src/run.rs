@@ -66,7 +66,9 @@ pub(crate) fn profiles(
     // A name that is wrong is wrong before the first run, not after an hour of it.
     let plans = profiles.into_iter().map(|profile| Plan::new(&config, &request(profile)));
     let plans = plans.collect::<Result<Vec<_>, _>>().map_err(Problem::from)?;
-    Runner::new(session, running, Voice::Full)?.run(plans, fail_fast)
+    // Where restic's output is the result, stdout is restic's alone.
+    let voice = if plans.iter().all(Plan::is_shown) { Voice::Full } else { Voice::Aside };
+    Runner::new(session, running, voice)?.run(plans, fail_fast)
 }
 
 /// `hookward exec`.

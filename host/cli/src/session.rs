@@ -26,7 +26,7 @@ pub(crate) enum Problem {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("a hook can't be used, so nothing was started:\n{0}")]
+    #[error("a hook can't be used, so nothing was started")]
     Unusable(#[from] Unusable),
     #[error(transparent)]
     Lock(#[from] LockError),

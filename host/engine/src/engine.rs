@@ -78,6 +78,7 @@ pub(crate) fn configure() -> wasmtime::Result<wasmtime::Engine> {
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_gc(false)
+        .gc_support(false)
         .wasm_function_references(false)
         .wasm_exceptions(false)
         // A guest's trap is told by its reason; symbols of every frame would only

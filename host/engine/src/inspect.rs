@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use wasm_metadata::Payload;
-use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload as Section};
+use wasmparser::{Chunk, ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload as Section};
 
 use crate::Digest;
 use crate::reason::{Failure, Reason};
@@ -71,13 +71,15 @@ impl Inspection {
                 // What stands inside is the compiler's to check.
                 Section::ModuleSection { unchecked_range: range, .. }
                 | Section::ComponentSection { unchecked_range: range, .. } => {
-                    parser.skip_section();
                     skipped = range.len();
                 }
                 Section::ComponentImportSection(imports) => {
                     for import in imports {
                         let import = import.map_err(|error| invalid(&error, bytes.len()))?;
-                        self.requests.push(Request::new(&clean(import.name.name)));
+                        // A named type (the world's `use`) asks for nothing.
+                        if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                            self.requests.push(Request::new(&clean(import.name.name)));
+                        }
                     }
                 }
                 Section::ComponentExportSection(exports) => {

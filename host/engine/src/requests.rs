@@ -36,7 +36,7 @@ const INTERFACES: &[(&str, Access, &str)] = &[
     ("wasi:cli/environment", Access::Empty("env"), "read environment variables"),
     ("wasi:filesystem/", Access::Empty("dirs"), "read and write files"),
     ("wasi:sockets/", Access::Free, "open sockets (no address can be reached)"),
-    ("wasi:cli/", Access::Free, "write to stdout and stderr, exit"),
+    ("wasi:cli/", Access::Free, "use standard streams, exit"),
     ("wasi:clocks/", Access::Free, "tell the time and wait"),
     ("wasi:io/", Access::Free, "wait for and read streams"),
     ("wasi:random/", Access::Free, "draw random numbers"),

@@ -225,7 +225,7 @@ impl Run<'_> {
             Some(finished) => (Some(finished.numbers), finished.snapshot_id.filter(|id| !id.is_empty())),
             None => (None, None),
         };
-        if exit.finished() && summary.is_none() && plan.restic.stdout == process::Route::Read {
+        if exit.finished() && summary.is_none() && plan.is_shown() {
             self.warnings.push("restic ended well, but told of no snapshot".to_owned());
         }
         let report = ResticReport {

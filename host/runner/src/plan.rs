@@ -175,6 +175,12 @@ impl Plan {
         !self.hooks.is_empty()
     }
 
+    /// Whether restic's stdout is read and shown, instead of being the result.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.restic.stdout == Route::Read
+    }
+
     /// The hooks of an event, in the order of their calls.
     pub fn hooks_on(&self, kind: EventKind) -> impl Iterator<Item = (usize, &HookSpec)> {
         let mut hooks: Vec<_> = self.hooks.iter().enumerate().filter(|(_, hook)| hook.on.contains(&kind)).collect();

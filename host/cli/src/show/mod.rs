@@ -1,9 +1,9 @@
 //! What a person sees of a run.
 //!
 //! One [`Show`] watches it, and turns what happens into [`Line`]s or into JSON.
-//! `run` speaks on stdout, where restic's progress is a bar if that is a terminal;
-//! everything that isn't asked for goes to stderr: all of it under `exec`, where
-//! stdout is restic's, and with `--json`, where it is the report's.
+//! A backup is shown on stdout, with a bar if that is a terminal. Where stdout is
+//! restic's, all is said on stderr; so it is with `--json`, where stdout is the
+//! report's.
 
 mod bar;
 mod json;
@@ -27,6 +27,8 @@ use crate::args::{Color, Global, LogFormat};
 pub(crate) enum Voice {
     /// A person who runs a profile: everything of interest.
     Full,
+    /// The same on stderr, since stdout is for what restic lists or dumps.
+    Aside,
     /// A program that believes to call restic: only what went wrong, on stderr.
     Discreet,
     /// An author who tries one hook: what the hook says.
@@ -126,7 +128,7 @@ impl Show {
             Happening::Ended(report) => match report.status {
                 // What restic itself has said needs no second voice under its name.
                 Status::Success | Status::Warning => report.exit_code == hookward_runner::exit::FAILED_AFTERWARDS,
-                Status::Failure => report.restic.is_none() || self.voice == Voice::Full,
+                Status::Failure => report.restic.is_none() || self.voice != Voice::Discreet,
                 Status::Cancelled | Status::Skipped => true,
             },
             _ => false,
