@@ -1,0 +1,45 @@
+//! Calls a hook in an ordinary `cargo test`: no WebAssembly, no Hookward, no restic.
+//!
+//! A [`Call`] stands in for the host: what the hook logs, asks for and returns is in
+//! the [`Report`] that it gives back. Calls on different threads don't see each
+//! other, so tests run side by side as usual.
+//!
+//! ```
+//! use hookward_sdk::prelude::*;
+//! use hookward_sdk::testing::{self, Call};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Config {
+//!     profile: String,
+//! }
+//!
+//! #[hook]
+//! fn run(event: Event) -> Result<(), ConfigError> {
+//!     let config: Config = config()?;
+//!     if event.profile.as_deref() == Some(&*config.profile) {
+//!         info!(profile = config.profile, "this one stays at home");
+//!         control::skip("not today");
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let before = testing::event(EventKind::Before).profile("db");
+//! let report = Call::new(before.clone()).config(serde_json::json!({ "profile": "db" })).run(run);
+//! assert!(report.is_ok());
+//! assert_eq!(report.skip.as_deref(), Some("not today"));
+//! assert_eq!(report.logs[0].message, "this one stays at home");
+//!
+//! let report = Call::new(before).run(run);
+//! assert_eq!(report.error(), Some("config key `profile` is missing"));
+//! ```
+//!
+//! Outside of a `Call` a native hook has no host: its logs go to stderr, its
+//! [`config`](crate::config()) is an error that says so.
+
+mod call;
+mod event;
+pub(crate) mod recorder;
+
+pub use call::{Call, Hook, Log, Report};
+pub use event::{EventBuilder, event, outcome};

@@ -1,0 +1,8 @@
+use hookward_sdk::prelude::*;
+
+#[hook]
+async fn run(_event: Event) -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

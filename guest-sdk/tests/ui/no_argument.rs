@@ -1,0 +1,8 @@
+use hookward_sdk::prelude::*;
+
+#[hook]
+fn run() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

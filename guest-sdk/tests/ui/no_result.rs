@@ -1,0 +1,6 @@
+use hookward_sdk::prelude::*;
+
+#[hook]
+fn run(_event: Event) {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use hookward_sdk::prelude::*;
+
+#[hook]
+struct Hook;
+
+fn main() {}

@@ -1,0 +1,8 @@
+use hookward_sdk::prelude::*;
+
+#[hook]
+fn run(_event: Event) -> Option<String> {
+    None
+}
+
+fn main() {}
