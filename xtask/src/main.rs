@@ -1,0 +1,48 @@
+//! Chores of the project. Each does its own set-up, and says what it does.
+
+mod bench;
+mod demo;
+mod setup;
+
+use clap::{Parser, Subcommand};
+use xshell::{Shell, cmd};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the project")]
+struct Xtask {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Make a real gated backup of throwaway data, and show what the gate is for
+    Demo,
+    /// Pass the tests
+    Test {
+        /// Arguments for `cargo test`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Measure a hook's call, and a whole process with three hooks
+    Bench,
+}
+
+fn main() -> anyhow::Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(setup::workspace()?);
+    match Xtask::parse().chore {
+        Chore::Demo => demo::demo(&sh),
+        Chore::Test { args } => test(&sh, &args),
+        Chore::Bench => bench::bench(&sh),
+    }
+}
+
+fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
+    setup::wasm_target(sh)?;
+    setup::restic(sh)?;
+    // The guests first and in one go: the tests would build them one by one.
+    setup::hooks(sh)?;
+    cmd!(sh, "cargo test --workspace {args...}").run()?;
+    Ok(())
+}

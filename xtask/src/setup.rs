@@ -1,0 +1,85 @@
+//! What a fresh machine lacks.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+/// The target of hooks.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// The root of the workspace.
+pub(crate) fn workspace() -> anyhow::Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    Ok(root.context("xtask stands in a workspace")?.to_owned())
+}
+
+/// Adds the target that hooks are compiled to.
+pub(crate) fn wasm_target(sh: &Shell) -> anyhow::Result<()> {
+    let installed = cmd!(sh, "rustup target list --installed").quiet().read();
+    if installed.is_ok_and(|installed| installed.lines().any(|line| line == TARGET)) {
+        return Ok(());
+    }
+    println!("hooks are compiled to {TARGET}, which this toolchain lacks: adding it");
+    cmd!(sh, "rustup target add {TARGET}").run().context("cannot add the target: is rustup installed?")
+}
+
+/// Installs restic by the system's package manager.
+pub(crate) fn restic(sh: &Shell) -> anyhow::Result<()> {
+    if let Ok(version) = cmd!(sh, "restic version").quiet().ignore_stderr().read() {
+        println!("using {version}");
+        return Ok(());
+    }
+    let managers: [(&str, &[&[&str]]); 6] = [
+        ("apt-get", &[&["update"], &["install", "-y", "restic"]]),
+        ("dnf", &[&["install", "-y", "restic"]]),
+        ("zypper", &[&["--non-interactive", "install", "restic"]]),
+        ("pacman", &[&["-S", "--noconfirm", "restic"]]),
+        ("apk", &[&["add", "restic"]]),
+        ("brew", &[&["install", "restic"]]),
+    ];
+    let found = |name: &str| cmd!(sh, "sh -c").arg(format!("command -v {name}")).quiet().ignore_stdout().run().is_ok();
+    let Some((manager, steps)) = managers.into_iter().find(|(manager, _)| found(manager)) else {
+        bail!("restic is missing, and no known package manager is here: install restic, then try again");
+    };
+    println!("restic is missing: installing it with {manager}");
+    let root = cmd!(sh, "id -u").quiet().read()? == "0";
+    for &arguments in steps {
+        if root || manager == "brew" {
+            cmd!(sh, "{manager} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()?;
+        } else {
+            cmd!(sh, "sudo {manager} {arguments...}").run()?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the example hooks and the guests of the tests; returns where they are.
+pub(crate) fn hooks(sh: &Shell) -> anyhow::Result<PathBuf> {
+    let metadata = metadata(sh)?;
+    let packages = metadata.get("packages").and_then(Value::as_array).context("cargo names no packages")?;
+    let text = |package: &Value, key: &str| Some(package.get(key)?.as_str()?.to_owned());
+    let mut selected = Vec::new();
+    for package in packages {
+        let manifest = text(package, "manifest_path").unwrap_or_default();
+        if ["/hooks-examples/", "/tests/guests/"].iter().any(|folder| manifest.contains(folder)) {
+            selected.push("--package".to_owned());
+            selected.push(text(package, "name").context("a package has no name")?);
+        }
+    }
+    cmd!(sh, "cargo build --quiet --profile hook --target {TARGET} --lib {selected...}").run()?;
+    Ok(target_dir(sh)?.join(TARGET).join("hook"))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir(sh: &Shell) -> anyhow::Result<PathBuf> {
+    let metadata = metadata(sh)?;
+    let dir = metadata.get("target_directory").and_then(Value::as_str);
+    Ok(dir.context("cargo names no target directory")?.into())
+}
+
+fn metadata(sh: &Shell) -> anyhow::Result<Value> {
+    let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
+    Ok(serde_json::from_str(&metadata)?)
+}
