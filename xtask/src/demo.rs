@@ -26,7 +26,7 @@ tags = ["demo"]
 # Called before every backup. The gate stays shut unless it returns ok.
 [[profile.documents.hook]]
 name = "documents-are-there"
-component = "@hooks@/require_path.wasm"
+component = "@hooks@/require-path.wasm"
 on = ["before"]
 config = { path = "/documents", not-empty = true }
 grants = { dirs = [{ host = "@dir@/documents", guest = "/documents" }] }

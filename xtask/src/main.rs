@@ -18,6 +18,8 @@ struct Xtask {
 enum Chore {
     /// Make a real gated backup of throwaway data, and show what the gate is for
     Demo,
+    /// Build the example hooks to target/hooks
+    Hooks,
     /// Pass the tests
     Test {
         /// Arguments for `cargo test`
@@ -33,16 +35,25 @@ fn main() -> anyhow::Result<()> {
     sh.change_dir(setup::workspace()?);
     match Xtask::parse().chore {
         Chore::Demo => demo::demo(&sh),
+        Chore::Hooks => hooks(&sh),
         Chore::Test { args } => test(&sh, &args),
         Chore::Bench => bench::bench(&sh),
     }
+}
+
+fn hooks(sh: &Shell) -> anyhow::Result<()> {
+    setup::wasm_target(sh)?;
+    let dir = setup::hooks(sh)?;
+    println!("the hooks are in {}", dir.display());
+    Ok(())
 }
 
 fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
     setup::wasm_target(sh)?;
     setup::restic(sh)?;
     // The guests first and in one go: the tests would build them one by one.
-    setup::hooks(sh)?;
+    setup::components(sh, "hooks-examples")?;
+    setup::components(sh, "tests/guests")?;
     cmd!(sh, "cargo test --workspace {args...}").run()?;
     Ok(())
 }

@@ -55,21 +55,38 @@ pub(crate) fn restic(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the example hooks and the guests of the tests; returns where they are.
-pub(crate) fn hooks(sh: &Shell) -> anyhow::Result<PathBuf> {
+/// Builds the components of the packages below a folder: pairs of the package's name
+/// and the component's path.
+pub(crate) fn components(sh: &Shell, folder: &str) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let metadata = metadata(sh)?;
     let packages = metadata.get("packages").and_then(Value::as_array).context("cargo names no packages")?;
-    let text = |package: &Value, key: &str| Some(package.get(key)?.as_str()?.to_owned());
-    let mut selected = Vec::new();
-    for package in packages {
-        let manifest = text(package, "manifest_path").unwrap_or_default();
-        if ["/hooks-examples/", "/tests/guests/"].iter().any(|folder| manifest.contains(folder)) {
-            selected.push("--package".to_owned());
-            selected.push(text(package, "name").context("a package has no name")?);
-        }
-    }
+    let text = |package: &Value, key: &str| package.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let below = format!("/{folder}/");
+    let names: Vec<_> = packages
+        .iter()
+        .filter(|package| text(package, "manifest_path").contains(&below))
+        .map(|package| text(package, "name"))
+        .collect();
+    let selected = names.iter().flat_map(|name| ["--package", name]);
     cmd!(sh, "cargo build --quiet --profile hook --target {TARGET} --lib {selected...}").run()?;
-    Ok(target_dir(sh)?.join(TARGET).join("hook"))
+    let dir = target_dir(sh)?.join(TARGET).join("hook");
+    Ok(names
+        .into_iter()
+        .map(|name| {
+            let path = dir.join(name.replace('-', "_")).with_extension("wasm");
+            (name, path)
+        })
+        .collect())
+}
+
+/// Builds the example hooks, each to a file of its own name; returns where they are.
+pub(crate) fn hooks(sh: &Shell) -> anyhow::Result<PathBuf> {
+    let dir = target_dir(sh)?.join("hooks");
+    sh.create_dir(&dir)?;
+    for (name, path) in components(sh, "hooks-examples")? {
+        sh.copy_file(path, dir.join(name).with_extension("wasm"))?;
+    }
+    Ok(dir)
 }
 
 /// Where cargo puts what it builds.

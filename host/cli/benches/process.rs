@@ -12,7 +12,7 @@ const HOOKWARD: &str = env!("CARGO_BIN_EXE_hookward");
 
 /// The component of an example hook, beside the program's own directory.
 fn component(name: &str) -> PathBuf {
-    let path = Path::new(HOOKWARD).ancestors().nth(2).map(|target| target.join("wasm32-wasip2/hook").join(name));
+    let path = Path::new(HOOKWARD).ancestors().nth(2).map(|target| target.join("hooks").join(name));
     path.filter(|path| path.is_file()).expect("`cargo xtask bench` builds the hooks")
 }
 
@@ -24,7 +24,7 @@ fn configuration(dir: &Path, hooks: usize) -> PathBuf {
         text += &format!(
             "[[hook]]\nname = \"hook-{hook}\"\ncomponent = {:?}\non = [\"before\"]\n\
              config = {{ path = \"/dir\" }}\ngrants = {{ dirs = [{{ host = {dir:?}, guest = \"/dir\" }}] }}\n",
-            component("require_path.wasm"),
+            component("require-path.wasm"),
         );
     }
     let path = dir.join(format!("hooks-{hooks}.toml"));

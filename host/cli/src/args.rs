@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use hookward_engine::{EventKind, Status, Trigger};
 
@@ -18,11 +18,29 @@ use crate::environment;
 /// HOOKWARD_PROFILE.
 #[derive(Debug, Parser)]
 #[command(name = "hookward", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Reads the command line and the variables. One that is set to nothing counts as
+/// not set, as everywhere in a shell.
+pub(crate) fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| match arg.get_env().and_then(std::env::var_os) {
+            Some(value) if value.is_empty() => arg.env(None::<&'static str>),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 const EXIT_CODES: &str = "\
@@ -106,12 +124,9 @@ pub(crate) enum Command {
     },
     /// Write the JSON schema of the configuration
     Schema,
-    /// Compile the component on stdin to stdout
-    #[command(name = COMPILE, hide = true)]
-    Compile { seconds: u64 },
 }
 
-/// The hidden subcommand of compiler children.
+/// The subcommand of compiler children, for no one else.
 pub(crate) const COMPILE: &str = "internal-compile";
 
 /// How a run is carried out.

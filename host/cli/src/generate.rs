@@ -1,6 +1,5 @@
 //! Completions, man pages, the schema: made from what declares them.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,12 +8,13 @@ use clap_complete::Shell;
 use hookward_runner::config::json_schema;
 
 use crate::args::Cli;
+use crate::output;
 
 pub(crate) fn completions(shell: Shell) -> anyhow::Result<i32> {
     // Into memory first: the generator panics on a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "hookward", &mut script);
-    print(&script)
+    print(&String::from_utf8(script)?)
 }
 
 pub(crate) fn man(dir: Option<&Path>) -> anyhow::Result<i32> {
@@ -26,16 +26,14 @@ pub(crate) fn man(dir: Option<&Path>) -> anyhow::Result<i32> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
-    print(&page)
+    print(&String::from_utf8(page)?)
 }
 
 pub(crate) fn schema() -> anyhow::Result<i32> {
-    let mut schema = serde_json::to_vec_pretty(&json_schema())?;
-    schema.push(b'\n');
-    print(&schema)
+    print(&format!("{:#}", json_schema()))
 }
 
-fn print(bytes: &[u8]) -> anyhow::Result<i32> {
-    std::io::stdout().write_all(bytes).context("cannot write to stdout")?;
+fn print(text: &str) -> anyhow::Result<i32> {
+    output::result(text.trim_end_matches('\n'))?;
     Ok(0)
 }

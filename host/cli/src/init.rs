@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use hookward_runner::config::TEMPLATE;
 
 use crate::args::Init;
+use crate::output;
 use crate::session::Session;
 
 pub(crate) fn init(session: &Session, init: &Init) -> anyhow::Result<i32> {
@@ -24,7 +25,7 @@ pub(crate) fn init(session: &Session, init: &Init) -> anyhow::Result<i32> {
     })?;
     open.write_all(TEMPLATE.as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
     if !session.global.quiet {
-        anstream::println!("wrote {}; edit it, then `hookward validate`", file.display());
+        output::say(format_args!("wrote {}; edit it, then `hookward validate`", file.display()));
     }
     Ok(0)
 }

@@ -6,32 +6,35 @@ mod explain;
 mod generate;
 mod hook;
 mod init;
+mod output;
 mod run;
 mod session;
 mod shim;
 mod show;
 mod validate;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use hookward_runner::exit;
 
-use crate::args::{Cli, Command, Hook};
+use crate::args::{COMPILE, Command, Hook};
 use crate::session::{Problem, Session};
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os();
-    let name = args.next().unwrap_or_default();
-    if shim::is_name(&name) {
-        return shim::main(args.collect());
+    let args: Vec<OsString> = std::env::args_os().collect();
+    match args.as_slice() {
+        // Before the name: a copy named `restic` has children of that name.
+        [_, command, seconds] if command == COMPILE => return compile(&seconds.to_string_lossy()),
+        [name, rest @ ..] if shim::is_name(name) => return shim::main(rest.to_vec()),
+        _ => {}
     }
-    let cli = Cli::parse();
-    if let Command::Compile { seconds } = cli.command {
-        return compile(Duration::from_secs(seconds));
-    }
+    let cli = match args::parse(args) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let session = Session::new(cli.global);
     finish(&session, dispatch(&session, cli.command))
 }
@@ -53,7 +56,6 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { dir } => generate::man(dir.as_deref()),
         Command::Schema => generate::schema(),
-        Command::Compile { .. } => Ok(0),
     }
 }
 
@@ -71,7 +73,9 @@ pub(crate) fn finish(session: &Session, result: anyhow::Result<i32>) -> ExitCode
 }
 
 /// A compiler child: see `hookward_engine::Compiler::Child`.
-fn compile(cpu_time: Duration) -> ExitCode {
+fn compile(seconds: &str) -> ExitCode {
+    let Ok(seconds) = seconds.parse() else { return ExitCode::from(2) };
+    let cpu_time = Duration::from_secs(seconds);
     match hookward_engine::compile_child(std::io::stdin().lock(), std::io::stdout().lock(), cpu_time) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -7,24 +7,22 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use hookward_engine::Trigger;
 
-use crate::args::Cli;
 use crate::session::Session;
-use crate::{environment, finish, run};
+use crate::{args, environment, finish, run};
 
 /// Whether the program was started as `restic`.
 pub(crate) fn is_name(program: &OsStr) -> bool {
     Path::new(program).file_stem().is_some_and(|stem| stem == "restic")
 }
 
-pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
+pub(crate) fn main(restic: Vec<OsString>) -> ExitCode {
     // Parsed for its defaults and variables: the options are those of `exec`.
-    let session = match Cli::try_parse_from(["hookward", "exec", "--", "restic"]) {
+    let session = match args::parse(["hookward", "exec", "--", "restic"]) {
         Ok(cli) => Session::new(cli.global),
         Err(error) => error.exit(),
     };
     let profile = std::env::var(environment::PROFILE).ok().filter(|name| !name.is_empty());
-    finish(&session, run::stand_in(&session, profile, args, Trigger::Shim))
+    finish(&session, run::stand_in(&session, profile, restic, Trigger::Shim))
 }

@@ -4,9 +4,12 @@ use hookward_runner::observer::Happening;
 use hookward_runner::restic::messages::{Message, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output;
+
 const STYLE: &str = "{bar:30} {percent:>3}%  {bytes} of {total_bytes}  {wide_msg}";
 
-/// The bar: drawn only while restic runs.
+/// The bar: drawn only while restic tells of progress. Before that it may ask for a
+/// password.
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
@@ -21,12 +24,11 @@ impl Bar {
 
     /// Prints a line above the bar.
     pub(super) fn println(&self, line: &str) {
-        self.0.suspend(|| anstream::println!("{line}"));
+        self.0.suspend(|| output::say(line));
     }
 
     pub(super) fn notice(&self, happening: &Happening<'_>) {
         match happening {
-            Happening::GateOpened { .. } => self.0.set_draw_target(ProgressDrawTarget::stdout()),
             Happening::ResticMessage(Message::Status(progress)) => self.progress(progress),
             Happening::ResticEnded { .. } => {
                 self.0.finish_and_clear();
@@ -38,6 +40,9 @@ impl Bar {
     }
 
     fn progress(&self, progress: &Progress) {
+        if self.0.is_hidden() {
+            self.0.set_draw_target(ProgressDrawTarget::stdout());
+        }
         self.0.set_length(progress.total_bytes);
         self.0.set_position(progress.bytes_done);
         let file = progress.current_files.first().map(String::as_str).unwrap_or_default();

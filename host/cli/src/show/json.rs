@@ -6,16 +6,18 @@ use hookward_runner::observer::Happening;
 use hookward_runner::restic::messages::Message;
 use serde_json::{Value, json};
 
+use crate::output;
+
 fn print(mut line: Value) {
     if let Value::Object(map) = &mut line {
         map.retain(|_, value| !value.is_null());
         map.insert("time".to_owned(), json!(jiff::Timestamp::now()));
     }
-    anstream::eprintln!("{line}");
+    output::say_aside(line);
 }
 
-pub(super) fn problem(message: &str) {
-    print(json!({ "level": "error", "event": "problem", "message": message }));
+pub(crate) fn problem(message: &str, exit_code: i32) {
+    print(json!({ "level": "error", "event": "problem", "message": message, "exit-code": exit_code }));
 }
 
 pub(super) fn record(hook: Option<&str>, record: &Record) {
