@@ -5,9 +5,9 @@
 //! over itself and over what it was made from, by a key that stands beside it
 //! with mode 0600. A file that doesn't check is dropped and compiled again.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -154,7 +154,7 @@ fn read(path: &Path) -> io::Result<(File, Vec<u8>)> {
     Ok((file, bytes))
 }
 
-/// Reads the key, or makes one. Of several processes that do so at once, one wins.
+/// Reads the key, or makes one. Of several that do so at once, one wins.
 fn key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
     let path = dir.join("key");
     let mut key = [0; blake3::KEY_LEN];
@@ -171,16 +171,15 @@ fn key(dir: &Path) -> io::Result<[u8; blake3::KEY_LEN]> {
         Err(error) => return Err(error),
     }
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    let new = dir.join(format!(".key-{}", std::process::id()));
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(&key)?;
-    let linked = fs::hard_link(&new, &path);
-    fs::remove_file(&new)?;
-    match linked {
-        Ok(()) => Ok(key),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+    // Made with mode 0600.
+    let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
+    new.write_all(&key)?;
+    match new.persist_noclobber(&path) {
+        Ok(_) => Ok(key),
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => {
             File::open(&path)?.read_exact(&mut key)?;
             Ok(key)
         }
-        Err(error) => Err(error),
+        Err(failed) => Err(failed.error),
     }
 }

@@ -17,6 +17,12 @@ use crate::image::TrustedImage;
 use crate::reason::{Failure, Reason};
 use crate::text::clean;
 
+/// Bytes that a compiler child may allocate. A component of a kilobyte can nest
+/// instances so that each step doubles them, and would take all memory there is
+/// long before its time is up. A Rust hook of 300 KB takes 30 MB: a runtime sixty
+/// times that size still fits.
+const MEMORY: u64 = 4 << 30;
+
 /// Where components are compiled.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -106,17 +112,23 @@ async fn child(command: &mut Command, component: &[u8]) -> Result<Vec<u8>, Failu
 /// stderr and exit 1 otherwise.
 ///
 /// Limits the process's own processor time to `cpu_time`, so that a child whose
-/// parent was killed doesn't go on for ever.
+/// parent was killed doesn't go on for ever, and its memory.
 ///
 /// # Errors
 /// When the component is invalid, or a stream breaks.
 pub fn compile_child(mut input: impl Read, mut output: impl Write, cpu_time: Duration) -> Result<(), Failure> {
-    use nix::sys::resource::{Resource, setrlimit};
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     let broken = |what: &str, error: &dyn std::fmt::Display| Failure::new(Reason::Compile, format!("{what}: {error}"));
-    let seconds = cpu_time.as_secs().max(1);
-    setrlimit(Resource::RLIMIT_CPU, seconds, seconds)
+    // Not above what the process was started with, which only root could set.
+    let limit = |resource, wanted: u64| {
+        let (_, most) = getrlimit(resource)?;
+        setrlimit(resource, wanted.min(most), wanted.min(most))
+    };
+    limit(Resource::RLIMIT_CPU, cpu_time.as_secs().max(1))
         .map_err(|error| broken("cannot limit the compiler's time", &error))?;
+    // Data, not address space: a thread reserves more of that than it ever uses.
+    limit(Resource::RLIMIT_DATA, MEMORY).map_err(|error| broken("cannot limit the compiler's memory", &error))?;
     let mut component = Vec::new();
     input.read_to_end(&mut component).map_err(|error| broken("cannot read the component", &error))?;
     let engine = crate::engine::configure().map_err(|error| broken("cannot start the compiler", &error))?;

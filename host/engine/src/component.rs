@@ -78,7 +78,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Wall clock of the call.
     pub wall: Duration,
-    /// Fuel used.
+    /// Fuel used. The same for the same call; of a call that was stopped in a loop,
+    /// only what it had used when it last called a function.
     pub fuel: u64,
     /// The most bytes that its memories had together.
     pub peak_memory: u64,
@@ -215,7 +216,7 @@ impl Hook {
             Reason::Output => format!("wrote more than {} bytes of output (limit `output`)", limits.output),
             Reason::LogLines => format!("wrote more than {} log messages (limit `log-lines`)", limits.log_lines),
             Reason::Transfer => {
-                format!("passed more than {} bytes to the host at once (limit `transfer`)", limits.transfer)
+                format!("passed more than {} bytes to or from the host at once (limit `transfer`)", limits.transfer)
             }
             Reason::Cancelled => "was called off".to_owned(),
             other => format!("was stopped ({other})"),
@@ -247,11 +248,12 @@ impl Hook {
         if let Some((_, reason)) = UNTYPED.iter().find(|(text, _)| cause.contains(text)) {
             return self.limit(*reason);
         }
+        let cut = |words| cut(words, self.limits.error_length).0;
         if let Some(panic) = &said.panic {
-            return Failure::new(Reason::Panic, format!("panicked at {panic}"));
+            return Failure::new(Reason::Panic, format!("panicked at {}", cut(panic)));
         }
         let message = match &said.last_words {
-            Some(words) => format!("trapped: {}; its last words: {words}", clean(&cause)),
+            Some(words) => format!("trapped: {}; its last words: {}", clean(&cause), cut(words)),
             None => format!("trapped: {}", clean(&cause)),
         };
         Failure::new(Reason::Trap, message)
@@ -264,6 +266,7 @@ const UNTYPED: &[(&str, Reason)] = &[
     ("store handle limit exceeded", Reason::Handles),
     ("resource limit exceeded", Reason::Instances),
     ("too much data", Reason::Transfer),
+    ("requested len", Reason::Transfer),
 ];
 
 /// How a guest came to its end without a result.

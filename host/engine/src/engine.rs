@@ -14,7 +14,7 @@ use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Digest, Limits, contract, limits, requests};
+use crate::{Digest, Limits, contract, limits, requests, settings};
 
 /// Room on a hook's stack for the host functions that it calls.
 const HOST_STACK: usize = 1 << 20;
@@ -96,8 +96,7 @@ impl Engine {
         let wasmtime = configure().map_err(EngineError::Sandbox)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::Sandbox)?;
-        wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| (&state.config).into())
-            .map_err(EngineError::Sandbox)?;
+        settings::link(&mut linker).map_err(EngineError::Sandbox)?;
         contract::link(&mut linker).map_err(EngineError::Sandbox)?;
         let ticker = Ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
         let mut hasher = std::hash::DefaultHasher::new();

@@ -65,6 +65,7 @@ mod output;
 mod reason;
 mod recorder;
 mod requests;
+mod settings;
 mod state;
 mod text;
 mod ticker;

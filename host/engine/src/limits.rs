@@ -29,7 +29,7 @@ pub struct Limits {
     /// Bytes of the error string that are kept; the rest is cut off.
     pub error_length: usize,
     /// Bytes that one call of a host function, or the result, may carry out of
-    /// the guest.
+    /// the guest, and random bytes that one call may bring in.
     pub transfer: usize,
     /// Bytes of the component's file.
     pub component_size: u64,
@@ -50,8 +50,9 @@ impl Default for Limits {
             table_elements: 100_000,
             // Interpreters with adapters come to about ten core instances.
             instances: 64,
-            // A hook that walks a deep tree holds one descriptor for each level.
-            handles: 1024,
+            // A hook that walks a deep tree holds one descriptor for each level, and a
+            // process has 1,024 by default: one hook must not take them all.
+            handles: 256,
             // Enough to read what went wrong, too little to fill a disk.
             output: 1 << 20,
             // A person reads these.

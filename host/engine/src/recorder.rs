@@ -61,7 +61,8 @@ impl Recorder {
     /// One message of the log interface.
     pub(crate) fn log(&self, level: Level, message: &str, fields: Vec<(String, String)>) -> Result<(), LimitHit> {
         let mut inner = self.inner();
-        let bytes = fields.iter().fold(message.len(), |sum, (key, value)| sum + key.len() + value.len());
+        // A field of no text still takes room: two bytes, as in ` =`.
+        let bytes = fields.iter().fold(message.len(), |sum, (key, value)| sum + key.len() + value.len() + 2);
         inner.count_line()?;
         inner.count_output(bytes)?;
         let fields = fields.into_iter().map(|(key, value)| (clean(&key), clean(&value))).collect();
@@ -84,8 +85,9 @@ impl Recorder {
     pub(crate) fn skip(&self, reason: &str) -> Result<(), LimitHit> {
         let mut inner = self.inner();
         inner.count_output(reason.len())?;
-        let reason = inner.summary(reason);
-        inner.said.skip.get_or_insert(reason);
+        if inner.said.skip.is_none() {
+            inner.said.skip = Some(inner.summary(reason));
+        }
         Ok(())
     }
 
@@ -178,12 +180,13 @@ impl Inner {
     }
 
     /// Rust's standard library writes `thread 'main' (1) panicked at FILE:LINE:COL:`
-    /// and the message on the line after it.
+    /// and the message on the line after it. Who feigns that gets no more than a
+    /// line: copying an ever longer one takes the host's time, which no limit counts.
     fn listen_for_panic(&mut self, line: &str) {
         let said = &mut self.said;
         if let Some((_, place)) = line.split_once(" panicked at ") {
             said.panic = Some(place.to_owned());
-        } else if let Some(place) = said.panic.as_mut().filter(|place| place.ends_with(':')) {
+        } else if let Some(place) = said.panic.as_mut().filter(|place| place.ends_with(':') && place.len() < LINE) {
             *place = format!("{place} {line}");
         }
         said.last_words = Some(line.to_owned());

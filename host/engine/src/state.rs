@@ -2,7 +2,6 @@
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
-use wasmtime_wasi_config::WasiConfigVariables;
 
 use crate::limiter::Limiter;
 use crate::output::Output;
@@ -13,7 +12,7 @@ use crate::{Grants, Limits};
 pub(crate) struct State {
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
-    pub(crate) config: WasiConfigVariables,
+    pub(crate) config: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
 }
@@ -39,13 +38,7 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
-        Ok(Self {
-            wasi: wasi.build(),
-            table,
-            config: grants.config.iter().cloned().collect(),
-            limiter: Limiter::new(limits),
-            recorder,
-        })
+        Ok(Self { wasi: wasi.build(), table, config: grants.config.clone(), limiter: Limiter::new(limits), recorder })
     }
 }
 

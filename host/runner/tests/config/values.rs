@@ -260,7 +260,7 @@ fn the_template_is_valid_with_all_that_is_commented_out() {
     assert_eq!(config.files.len(), 2);
     assert_eq!(config.restic.binary, Path::new("/usr/local/bin/restic"));
     let hook = &config.profiles["home"].hooks[0];
-    assert_eq!(hook.name, "stop-app");
+    assert_eq!(hook.name, "home-is-mounted");
     assert_eq!(hook.retry.attempts, 3);
     assert_eq!(hook.grants.dirs.len(), 1);
 }
