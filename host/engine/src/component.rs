@@ -252,9 +252,16 @@ impl Hook {
         if let Some(panic) = &said.panic {
             return Failure::new(Reason::Panic, format!("panicked at {}", cut(panic)));
         }
+        // Compilers put a guest's stack below its data: recursion without end runs
+        // off the memory as often as off the stack that the host gives.
+        let hint = match error.downcast_ref() {
+            Some(Trap::MemoryOutOfBounds) => " (endless recursion ends so, too)",
+            _ => "",
+        };
+        let cause = format!("{}{hint}", clean(&cause));
         let message = match &said.last_words {
-            Some(words) => format!("trapped: {}; its last words: {}", clean(&cause), cut(words)),
-            None => format!("trapped: {}", clean(&cause)),
+            Some(words) => format!("trapped: {cause}; its last words: {}", cut(words)),
+            None => format!("trapped: {cause}"),
         };
         Failure::new(Reason::Trap, message)
     }

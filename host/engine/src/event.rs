@@ -9,16 +9,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Declares an enumeration of unit variants with its one spelling in text, used by
-/// configuration, JSON and messages alike.
+/// configuration, JSON and messages alike. The crate that calls it needs serde.
+#[macro_export]
 macro_rules! text_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum $name { $($(#[$vmeta])* $variant,)+ }
 
         impl $name {
-            /// Every value, in the order of the contract.
+            /// Every value, in the order of its declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The spelling used in configuration, JSON and messages.
@@ -35,10 +36,10 @@ macro_rules! text_enum {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownName;
+            type Err = $crate::event::UnknownName;
 
-            fn from_str(text: &str) -> Result<Self, UnknownName> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| UnknownName {
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text).ok_or_else(|| Self::Err {
                     given: text.to_owned(),
                     known: Self::ALL.iter().map(|value| value.as_str()).collect(),
                 })

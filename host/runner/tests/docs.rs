@@ -34,8 +34,18 @@ fn the_page_on_the_configuration_names_every_limit() {
     let page = fs::read_to_string(root.join("docs/configuration.md")).unwrap();
     let schema = hookward_runner::config::json_schema().to_string();
     for key in [
-        "timeout", "fuel", "memory", "table-elements", "instances", "handles", "output", "log-lines", "error-length",
-        "transfer", "component-size", "compile-time",
+        "timeout",
+        "fuel",
+        "memory",
+        "table-elements",
+        "instances",
+        "handles",
+        "output",
+        "log-lines",
+        "error-length",
+        "transfer",
+        "component-size",
+        "compile-time",
     ] {
         assert!(schema.contains(&format!("\"{key}\"")), "{key} is not in the schema");
         assert!(page.contains(key), "{key} is not in the docs");

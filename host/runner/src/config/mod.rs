@@ -24,12 +24,10 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope};
-use serde::{Deserialize, Serialize};
+use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, text_enum};
 
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
@@ -238,35 +236,9 @@ pub struct GrantSpec {
     pub env: Vec<Located<String>>,
 }
 
-/// Declares an enumeration with its one spelling in text.
-macro_rules! text_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name { $($(#[$vmeta])* $variant,)+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The spelling used in configuration, JSON and messages.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
-}
-
 text_enum! {
     /// What a hook's failure means.
+    #[derive(Default)]
     Kind {
         /// Keeps the gate shut.
         #[default]
@@ -280,6 +252,7 @@ text_enum! {
 
 text_enum! {
     /// How the pause between the calls of a retry goes on.
+    #[derive(Default)]
     Backoff {
         /// It stays as it is.
         #[default]
