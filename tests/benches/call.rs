@@ -80,7 +80,7 @@ mod bare {
     impl Bare {
         pub(super) fn new(component: &[u8]) -> wasmtime::Result<Self> {
             let mut config = Config::new();
-            config.epoch_interruption(true).consume_fuel(true).concurrency_support(false);
+            config.epoch_interruption(true).consume_fuel(true).concurrency_support(false).gc_support(false);
             let engine = Engine::new(&config)?;
             let component = Component::new(&engine, component)?;
             let mut linker = Linker::new(&engine);

@@ -10,21 +10,26 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 const HOOKWARD: &str = env!("CARGO_BIN_EXE_hookward");
 
-/// The component of an example hook, beside the program's own directory.
-fn component(name: &str) -> PathBuf {
-    let path = Path::new(HOOKWARD).ancestors().nth(2).map(|target| target.join("hooks").join(name));
-    path.filter(|path| path.is_file()).expect("`cargo xtask bench` builds the hooks")
+/// A component of its own for each hook: an example, with a custom section that makes
+/// it another file.
+fn component(dir: &Path, hook: u8) -> PathBuf {
+    let hooks = Path::new(HOOKWARD).ancestors().nth(2).map(|target| target.join("hooks/require-path.wasm"));
+    let mut bytes = std::fs::read(hooks.unwrap()).expect("`cargo xtask bench` builds the hooks");
+    bytes.extend([0, 2, 1, b'a' + hook]);
+    let path = dir.join(format!("hook-{hook}.wasm"));
+    std::fs::write(&path, bytes).unwrap();
+    path
 }
 
 /// A configuration in which restic is a program that does nothing, behind so many
 /// hooks.
-fn configuration(dir: &Path, hooks: usize) -> PathBuf {
+fn configuration(dir: &Path, hooks: u8) -> PathBuf {
     let mut text = "version = 1\n[restic]\nbinary = \"/bin/true\"\n".to_owned();
     for hook in 0..hooks {
         text += &format!(
             "[[hook]]\nname = \"hook-{hook}\"\ncomponent = {:?}\non = [\"before\"]\n\
              config = {{ path = \"/dir\" }}\ngrants = {{ dirs = [{{ host = {dir:?}, guest = \"/dir\" }}] }}\n",
-            component("require-path.wasm"),
+            component(dir, hook),
         );
     }
     let path = dir.join(format!("hooks-{hooks}.toml"));

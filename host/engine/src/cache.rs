@@ -100,7 +100,7 @@ impl Cache {
         }
         // Marks it as used, for the eviction. It may fail: the image still serves.
         drop(file.set_modified(SystemTime::now()));
-        Some(TrustedImage::authenticated(image.to_vec()))
+        Some(TrustedImage::authenticated(bytes, TAG))
     }
 
     /// Keeps the image. A failure costs time, never a run.

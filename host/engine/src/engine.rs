@@ -81,9 +81,11 @@ pub(crate) fn configure() -> wasmtime::Result<wasmtime::Engine> {
         .gc_support(false)
         .wasm_function_references(false)
         .wasm_exceptions(false)
-        // A guest's trap is told by its reason; symbols of every frame would only
-        // be paid for.
-        .wasm_backtrace_max_frames(None);
+        // A guest's trap is told by its reason. Tables that map machine code back to
+        // the guest's, for backtraces and debuggers, would be a third of each image.
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        .native_unwind_info(false);
     wasmtime::Engine::new(&config)
 }
 

@@ -9,21 +9,26 @@ use wasmtime::component::Component;
 ///
 /// The type is the proof: it has no other constructors than the ones below, and
 /// each names why its bytes may be trusted.
-pub(crate) struct TrustedImage(Vec<u8>);
+pub(crate) struct TrustedImage {
+    bytes: Vec<u8>,
+    /// Where the image begins: what stands before it is the cache's.
+    start: usize,
+}
 
 impl TrustedImage {
     /// The output of a compiler that this program runs.
     pub(crate) fn compiled(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self { bytes, start: 0 }
     }
 
-    /// Bytes whose tag was made with the secret key of the cache.
-    pub(crate) fn authenticated(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    /// Bytes whose tag was made with the secret key of the cache: the image, from
+    /// `start` on. Images are large, so they are not moved for that.
+    pub(crate) fn authenticated(bytes: Vec<u8>, start: usize) -> Self {
+        Self { bytes, start }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        self.bytes.get(self.start..).unwrap_or_default()
     }
 
     /// Loads the image. Fails when it is of another version of Wasmtime or of
@@ -34,6 +39,6 @@ impl TrustedImage {
         // takes them from the compiler itself, the other from a file of ours that
         // carries a keyed hash over them; whoever can make such a hash can read a
         // file of mode 0600 of this user, and needs no forged image any more.
-        unsafe { Component::deserialize(engine, &self.0) }
+        unsafe { Component::deserialize(engine, self.bytes()) }
     }
 }
