@@ -1,12 +1,17 @@
 //! A terminal with a program on it, for what only shows there.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
 use crate::lab::{PATIENCE, code};
@@ -15,10 +20,12 @@ use crate::lab::{PATIENCE, code};
 #[derive(Debug)]
 pub struct Terminal {
     master: File,
-    child: Child,
+    child: Option<Child>,
     shown: Arc<Mutex<Vec<u8>>>,
     /// Bytes that were expected and came.
     taken: usize,
+    /// Tells the reader to let go of the terminal.
+    gone: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -28,21 +35,37 @@ impl Terminal {
     /// When there is no terminal to be had.
     #[must_use]
     pub fn start(mut command: Command) -> Self {
-        let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(Some(&size), None).unwrap();
-        let slave = || Stdio::from(pty.slave.try_clone().unwrap());
-        let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
-        let master = File::from(pty.master);
+        // Kept from every child: who has the master's end keeps the terminal alive.
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let slave = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NOCTTY.bits())
+            .open(ptsname_r(&master).unwrap())
+            .unwrap();
+        let stream = || Stdio::from(slave.try_clone().unwrap());
+        let sized = Command::new("stty").args(["rows", "40", "cols", "120"]).stdin(stream()).status().unwrap();
+        assert!(sized.success());
+        let child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+        let master = File::from(master.as_fd().try_clone_to_owned().unwrap());
         let shown = Arc::new(Mutex::new(Vec::new()));
-        let (mut reader, kept) = (master.try_clone().unwrap(), Arc::clone(&shown));
+        let gone = Arc::new(AtomicBool::new(false));
+        let (mut reader, kept, left) = (master.try_clone().unwrap(), Arc::clone(&shown), Arc::clone(&gone));
         std::thread::spawn(move || {
             let mut buffer = vec![0; 1 << 16];
-            // Ends with an error once nobody has the terminal any more.
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+            while !left.load(Ordering::SeqCst) {
+                let mut poll = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+                if nix::poll::poll(&mut poll, PollTimeout::from(50_u8)).unwrap_or(0) == 0 {
+                    continue;
+                }
+                // Ends with an error once nobody has the terminal any more.
+                let Ok(count @ 1..) = reader.read(&mut buffer) else { break };
                 kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
             }
         });
-        Self { master, child, shown, taken: 0 }
+        Self { master, child: Some(child), shown, taken: 0, gone }
     }
 
     /// Types.
@@ -91,10 +114,14 @@ impl Terminal {
         tcgetattr(&self.master).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
 
-    /// The process on the terminal.
+    /// Takes the terminal away, as closing its window does.
+    ///
+    /// # Panics
+    /// When it has been taken away before.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub fn hang_up(mut self) -> Child {
+        self.gone.store(true, Ordering::SeqCst);
+        self.child.take().unwrap()
     }
 
     /// Waits for the end of the program: its exit code, or 128 and the signal.
@@ -104,7 +131,7 @@ impl Terminal {
     pub fn wait(&mut self) -> i32 {
         let start = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
                 // What it has written last is still on its way.
                 std::thread::sleep(Duration::from_millis(50));
                 return code(status);
@@ -117,7 +144,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.gone.store(true, Ordering::SeqCst);
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }

@@ -18,7 +18,6 @@ use crate::environment;
 /// HOOKWARD_PROFILE.
 #[derive(Debug, Parser)]
 #[command(name = "hookward", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
-#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

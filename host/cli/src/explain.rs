@@ -11,6 +11,7 @@ use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
 
 use crate::args::Explain;
+use crate::output;
 use crate::session::{Problem, Session};
 
 pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32> {
@@ -32,9 +33,9 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
         Prepared::without_hooks(plan)
     };
     if session.global.json {
-        anstream::println!("{:#}", describe(&prepared));
+        output::result(format_args!("{:#}", describe(&prepared)))?;
     } else {
-        anstream::print!("{}", text(&prepared).context("cannot write the plan")?);
+        output::result(text(&prepared).context("cannot write the plan")?.trim_end())?;
     }
     Ok(0)
 }
@@ -85,17 +86,14 @@ fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
     let mut gate_shown = false;
     for (kind, hooks) in events(plan) {
         if kind != EventKind::Before && !gate_shown {
-            writeln!(out, "  -- gate --  {}", command_line(plan))?;
+            gate(&mut out, plan)?;
             gate_shown = true;
         }
         let names: Vec<_> = hooks.iter().map(|hook| hook.name.as_str()).collect();
         writeln!(out, "  {kind:<10}  {}", names.join(", "))?;
     }
     if !gate_shown {
-        writeln!(out, "  -- gate --  {}", command_line(plan))?;
-    }
-    if !variables(plan).is_empty() {
-        writeln!(out, "              with {} in the environment", variables(plan).join(", "))?;
+        gate(&mut out, plan)?;
     }
     for lock in plan.locks() {
         writeln!(out, "  locks       {lock}")?;
@@ -104,6 +102,14 @@ fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
         describe_hook(&mut out, spec, hook)?;
     }
     Ok(out)
+}
+
+fn gate(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    writeln!(out, "  -- gate --  {}", command_line(plan))?;
+    if !variables(plan).is_empty() {
+        writeln!(out, "              with {} in the environment", variables(plan).join(" and "))?;
+    }
+    Ok(())
 }
 
 fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure>) -> std::fmt::Result {

@@ -17,18 +17,20 @@ use hookward_runner::interrupt::{Interrupts, Step};
 use serde_json::json;
 
 use crate::args::Call;
+use crate::output;
 use crate::session::{Problem, Session};
 use crate::show::{Show, Voice};
 
 pub(crate) fn inspect(session: &Session, file: &Path) -> anyhow::Result<i32> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let inspection = Inspection::of(&bytes).map_err(Problem::from)?;
-    let metadata = Metadata::of(&bytes).map_err(Problem::from)?;
+    let unusable = |failure| Problem::Component { file: file.to_owned(), failure };
+    let inspection = Inspection::of(&bytes).map_err(unusable)?;
+    let metadata = Metadata::of(&bytes).map_err(unusable)?;
     if session.global.json {
         let report = json!({ "version": 1, "file": file, "inspection": inspection, "metadata": metadata });
-        anstream::println!("{report:#}");
+        output::result(format_args!("{report:#}"))?;
     } else {
-        anstream::print!("{}", inspection_text(file, &inspection, &metadata)?);
+        output::result(inspection_text(file, &inspection, &metadata)?.trim_end())?;
     }
     Ok(0)
 }
@@ -53,8 +55,8 @@ fn inspection_text(file: &Path, inspection: &Inspection, metadata: &Metadata) ->
     }
     for (title, map) in [("language", &metadata.languages), ("made by", &metadata.tools)] {
         if !map.is_empty() {
-            let entries: Vec<_> = map.iter().map(|(name, version)| format!("{name} {version}")).collect();
-            writeln!(out, "{title:<11} {}", entries.join(", ").trim_end())?;
+            let entries = map.iter().map(|(name, version)| format!("{name} {version}").trim_end().to_owned());
+            writeln!(out, "{title:<11} {}", entries.collect::<Vec<_>>().join(", "))?;
         }
     }
     writeln!(out, "exports     {}", inspection.exports.join(", "))?;
@@ -80,8 +82,9 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let interrupts = Interrupts::default();
     let listener = interrupts.listen().context("cannot listen for signals")?;
     let runtime = session.runtime()?;
+    let unusable = |failure| Problem::Component { file: call.file.clone(), failure };
     let report = runtime.block_on(async {
-        let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(Problem::from)?;
+        let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(unusable)?;
         let sink: Arc<dyn Sink> = Arc::new(Both(Arc::clone(&kept), Arc::clone(&show)));
         anyhow::Ok(component.hook(limits, grants).call(&event, sink, interrupts.step(Step::Stop)).await)
     })?;
@@ -89,7 +92,7 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     drop(listener);
     if session.global.json {
         let log = kept.lock().map(|kept| kept.clone()).unwrap_or_default();
-        anstream::println!("{:#}", report_json(&report, &log));
+        output::result(format_args!("{:#}", report_json(&report, &log)))?;
     } else {
         show.call_ended(&report);
     }

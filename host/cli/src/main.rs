@@ -18,9 +18,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::CommandFactory as _;
 use hookward_runner::exit;
 
-use crate::args::{COMPILE, Command, Hook};
+use crate::args::{COMPILE, Cli, Command, Hook};
 use crate::session::{Problem, Session};
 
 fn main() -> ExitCode {
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
         // Before the name: a copy named `restic` has children of that name.
         [_, command, seconds] if command == COMPILE => return compile(&seconds.to_string_lossy()),
         [name, rest @ ..] if shim::is_name(name) => return shim::main(rest.to_vec()),
+        [_] | [] => {
+            output::say_aside(Cli::command().render_help().ansi());
+            return ExitCode::from(2);
+        }
         _ => {}
     }
     let cli = match args::parse(args) {

@@ -7,18 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hookward_engine::Trigger;
+use hookward_engine::{Status, Trigger};
 use hookward_runner::config::Config;
-use hookward_runner::interrupt::{Interrupts, Step};
+use hookward_runner::exit;
+use hookward_runner::interrupt::{Interrupt, Interrupts, Step};
 use hookward_runner::lifecycle::{self, Context};
-use hookward_runner::lock::Locks;
+use hookward_runner::lock::{LockError, Locks};
 use hookward_runner::observer::{Happening, Observer as _};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use hookward_runner::report::RunReport;
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::args::{Exec, Run, Running};
+use crate::output;
 use crate::session::{Problem, Session};
 use crate::show::{Show, Voice};
 
@@ -142,44 +145,58 @@ impl<'a> Runner<'a> {
     async fn run_all(&self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
         let watch = tokio::spawn(watch(self.interrupts.clone(), Arc::clone(&self.show)));
         let engine = plans.iter().any(Plan::calls_hooks).then(|| self.session.engine()).transpose()?;
-        let mut code = 0;
+        let (mut failed, mut skipped) = (None, None);
         let mut runs: Vec<RunReport> = Vec::new();
         let mut errors = Vec::new();
+        let mut first = true;
         for mut plan in plans {
             if let Some(given) = self.running.skip_exit_code {
                 plan.skip_exit_code = given.into();
             }
             let profile = plan.profile.clone();
-            let ended = match self.run_one(plan, engine.as_ref()).await {
+            // A signal in one run is for those behind it too: none of them begins.
+            let ended = match self.interrupts.first().filter(|_| !first) {
+                Some(Interrupt { signal, .. }) => Err(Problem::Cancelled { signal }),
+                None => self.run_one(plan, engine.as_ref()).await,
+            };
+            first = false;
+            match ended {
                 Ok(report) => {
-                    let ended = report.exit_code;
+                    let code = Some(report.exit_code).filter(|&code| code != 0);
+                    if report.status == Status::Skipped && code != Some(exit::FAILED_AFTERWARDS) {
+                        skipped = skipped.or(code);
+                    } else {
+                        failed = failed.or(code);
+                    }
                     runs.push(report);
-                    ended
                 }
                 Err(problem) => {
-                    let ended = problem.exit_code();
-                    let error = anyhow::Error::from(problem);
-                    errors.push(json!({ "profile": profile, "error": format!("{error:#}"), "exit-code": ended }));
-                    self.show.problem(&error);
-                    ended
+                    let code = problem.exit_code();
+                    failed = failed.or(Some(code));
+                    errors.push(json!({ "profile": profile, "error": problem.to_string(), "exit-code": code }));
+                    self.show.problem(&problem);
                 }
-            };
-            code = if code == 0 { ended } else { code };
-            if self.interrupts.first().is_some() || (fail_fast && ended != 0) {
+            }
+            if fail_fast && failed.is_some() {
                 break;
             }
         }
         watch.abort();
+        // A skip is no failure, and must not hide one.
+        let code = failed.or(skipped).unwrap_or(0);
         if self.session.global.json {
             let report = json!({ "version": 1, "exit-code": code, "runs": runs, "errors": errors });
-            anstream::println!("{report:#}");
+            // The runs have ended as they have, told or not.
+            if let Err(error) = output::result(format_args!("{report:#}")) {
+                self.session.complain(&error, code);
+            }
         }
         Ok(code)
     }
 
     async fn run_one(&self, plan: Plan, engine: Option<&hookward_engine::Engine>) -> Result<RunReport, Problem> {
         let prepared = match engine {
-            Some(engine) => Prepared::new(plan, engine).await?,
+            Some(engine) => Prepared::new(plan, engine).await.map_err(Problem::Unusable)?,
             None => Prepared::without_hooks(plan),
         };
         let context = Context {
@@ -188,7 +205,15 @@ impl<'a> Runner<'a> {
             interrupts: self.interrupts.clone(),
             observer: self.show.clone(),
         };
-        Ok(lifecycle::run(&prepared, &context).await?)
+        lifecycle::run(&prepared, &context).await.map_err(|error| match error {
+            LockError::Cancelled { .. } => Problem::Cancelled { signal: self.signal() },
+            error => error.into(),
+        })
+    }
+
+    /// The signal that ended the run.
+    fn signal(&self) -> Signal {
+        self.interrupts.first().map_or(Signal::SIGTERM, |interrupt| interrupt.signal)
     }
 }
 
@@ -198,7 +223,7 @@ async fn watch(interrupts: Interrupts, show: Arc<Show>) {
     for step in [Step::Stop, Step::Insist, Step::Leave] {
         interrupts.step(step).cancelled().await;
         if let Some(interrupt) = interrupts.last() {
-            show.notice(&Happening::Interrupted(interrupt));
+            show.notice(&Happening::Interrupted { interrupt, step });
         }
     }
     tokio::time::sleep(Duration::from_secs(2)).await;

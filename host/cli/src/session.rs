@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use hookward_engine::{Cache, Compiler, Engine, Failure, Limits, Options};
-use hookward_runner::config::{self, Config, ConfigError, NotFound};
+use hookward_runner::config::{self, Config, ConfigError, Diagnostic, NotFound};
 use hookward_runner::exit;
 use hookward_runner::lock::LockError;
 use hookward_runner::plan::PlanError;
-use hookward_runner::prepare::Unusable;
+use hookward_runner::prepare::{Unusable, unusable};
+use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::args::{COMPILE, Global, LogFormat};
-use crate::environment;
 use crate::show::{self, Show, Voice};
+use crate::{environment, output};
 
 /// A failure that has an exit code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -26,31 +27,36 @@ pub(crate) enum Problem {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("a hook can't be used, so nothing was started")]
-    Unusable(#[from] Unusable),
+    #[error("nothing was started, since not every hook can be used:\n{0}")]
+    Unusable(Unusable),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("{0}")]
-    Invalid(String),
-    #[error("the hook can't be used: {failure} [{}]", failure.reason)]
-    Component { failure: Failure },
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        Self::Component { failure }
-    }
+    #[error("cancelled by {signal}; no hook was called, and restic was not started")]
+    Cancelled { signal: Signal },
+    #[error("the hook can't be used: {}", unusable(file, failure))]
+    Component { file: PathBuf, failure: Failure },
 }
 
 impl Problem {
     pub(crate) fn exit_code(&self) -> i32 {
         match self {
             Self::Lock(LockError::Held { .. }) => exit::LOCKED,
-            // SIGINT, like any wait that a person ends.
-            Self::Lock(LockError::Cancelled { .. }) => 130,
+            Self::Cancelled { signal } => 128 + *signal as i32,
             _ => exit::UNUSABLE,
         }
     }
+}
+
+/// One error of the configuration, for machines.
+fn place(diagnostic: &Diagnostic) -> serde_json::Value {
+    let at = diagnostic.location();
+    json!({
+        "file": diagnostic.file(),
+        "line": at.as_ref().map(|at| at.line),
+        "column": at.as_ref().map(|at| at.column),
+        "message": diagnostic.message(),
+        "help": diagnostic.help(),
+    })
 }
 
 pub(crate) struct Session {
@@ -115,24 +121,25 @@ impl Session {
 
     /// Says on stderr what could not be done, and in the report if there is one.
     pub(crate) fn complain(&self, error: &anyhow::Error, code: i32) {
-        let (plain, coloured) = match error.downcast_ref::<Problem>() {
-            Some(Problem::Config(error)) => (error.render(false), error.render(true)),
-            _ => {
-                let text = format!("{error:#}");
-                (format!("hookward: {text}"), format!("{} {text}", show::error_prefix()))
-            }
+        let config = match error.downcast_ref::<Problem>() {
+            Some(Problem::Config(error)) => Some(error),
+            _ => None,
         };
-        if self.global.log_format == LogFormat::Json {
-            let line = json!({ "level": "error", "message": plain, "exit-code": code });
-            anstream::eprintln!("{line}");
-        } else if anstream::AutoStream::choice(&std::io::stderr()) == anstream::ColorChoice::Never {
-            anstream::eprintln!("{plain}");
-        } else {
-            anstream::eprintln!("{coloured}");
+        let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let plain = format!("{error:#}");
+        match (self.global.log_format, config) {
+            (LogFormat::Json, _) => show::json::problem(&plain, code),
+            // Each of them begins with `error:` and shows the line.
+            (LogFormat::Text, Some(config)) => output::say_aside(config.render(colour)),
+            (LogFormat::Text, None) => output::say_aside(format_args!("{} {plain}", show::error_prefix())),
         }
         if self.global.json {
-            let report = json!({ "version": 1, "exit-code": code, "error": plain, "runs": [] });
-            anstream::println!("{report:#}");
+            let places = config.map(|config| config.diagnostics().iter().map(place).collect::<Vec<_>>());
+            let report = json!({
+                "version": 1, "exit-code": code, "error": plain, "diagnostics": places.unwrap_or_default(), "runs": [],
+            });
+            // What can't be told on stdout was told on stderr.
+            drop(output::result(format_args!("{report:#}")));
         }
     }
 }

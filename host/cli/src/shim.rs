@@ -14,7 +14,7 @@ use crate::{args, environment, finish, run};
 
 /// Whether the program was started as `restic`.
 pub(crate) fn is_name(program: &OsStr) -> bool {
-    Path::new(program).file_stem().is_some_and(|stem| stem == "restic")
+    Path::new(program).file_name().is_some_and(|name| name == "restic")
 }
 
 pub(crate) fn main(restic: Vec<OsString>) -> ExitCode {

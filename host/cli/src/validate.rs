@@ -3,11 +3,14 @@
 
 use hookward_engine::Trigger;
 use hookward_runner::config::{HookSpec, Kind};
+use hookward_runner::exit;
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare;
 use serde_json::json;
 
+use crate::output;
 use crate::session::{Problem, Session};
+use crate::show::{Voice, count};
 
 pub(crate) fn validate(session: &Session) -> anyhow::Result<i32> {
     let config = session.config()?;
@@ -16,7 +19,6 @@ pub(crate) fn validate(session: &Session) -> anyhow::Result<i32> {
     let mut hooks: Vec<HookSpec> = config.hooks.clone();
     hooks.extend(config.repositories.values().flat_map(|repository| repository.hooks.clone()));
     hooks.extend(config.profiles.values().flat_map(|profile| profile.hooks.clone()));
-    let count = hooks.len();
     let missing = missing_directories(&hooks);
 
     let unusable = if hooks.is_empty() {
@@ -29,27 +31,34 @@ pub(crate) fn validate(session: &Session) -> anyhow::Result<i32> {
     };
     let (optional, broken): (Vec<_>, Vec<_>) = unusable.into_iter().partition(|hook| hook.kind == Kind::Optional);
     let warnings: Vec<String> = optional.iter().map(|hook| format!("optional {hook}")).chain(missing).collect();
-    if !broken.is_empty() {
-        let lines: Vec<_> = broken.iter().map(ToString::to_string).collect();
-        return Err(Problem::Invalid(format!(
-            "{} of {count} hooks can't be used:\n{}",
-            broken.len(),
-            lines.join("\n")
-        ))
-        .into());
+    let errors: Vec<String> = broken.iter().map(ToString::to_string).collect();
+    let code = if errors.is_empty() { 0 } else { exit::UNUSABLE };
+    let show = session.show(Voice::Aside);
+    for warning in warnings.iter().filter(|_| !session.global.quiet) {
+        show.warning(warning);
     }
-    for warning in &warnings {
-        anstream::eprintln!("hookward: warning: {warning}");
+    for error in &errors {
+        show.error(error, code);
     }
     let (profiles, files) = (config.profiles.len(), &config.files);
     if session.global.json {
-        let report = json!({ "version": 1, "exit-code": 0, "files": files, "profiles": profiles, "hooks": count, "warnings": warnings });
-        anstream::println!("{report:#}");
-    } else if !session.global.quiet {
+        output::result(format_args!(
+            "{:#}",
+            json!({
+                "version": 1, "exit-code": code, "files": files, "profiles": profiles, "hooks": hooks.len(),
+                "errors": errors, "warnings": warnings,
+            })
+        ))?;
+    } else if errors.is_empty() && !session.global.quiet {
         let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-        anstream::println!("ok: {}: {profiles} profiles, {count} hooks, all usable", files.join(", "));
+        let (profiles, hooks) = (count(profiles as u64, "profile"), count(hooks.len() as u64, "hook"));
+        let usable = match optional.len() {
+            0 => String::new(),
+            some => format!(", {some} optional of them not usable"),
+        };
+        output::result(format_args!("ok: {}: {profiles}, {hooks}{usable}", files.join(", ")))?;
     }
-    Ok(0)
+    Ok(code)
 }
 
 fn request() -> Request {

@@ -83,37 +83,48 @@ impl Cache {
     /// The image, if it is there and nobody has touched it.
     pub(crate) fn load(&self, id: Id) -> Option<TrustedImage> {
         let path = self.dir.join(id.file_name());
-        let (file, bytes) = match read(&path) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        match self.check(id, &path) {
+            Ok(true) => Some(TrustedImage::authenticated(path)),
+            Ok(false) => {
+                tracing::warn!("the cached image {} is damaged or forged: compiling again", path.display());
+                drop(fs::remove_file(&path));
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 tracing::warn!("cannot read the cached image {}: {error}", path.display());
-                return None;
+                None
             }
-        };
-        let (tag, image) = bytes.split_at_checked(TAG)?;
-        // Compares in constant time, as `blake3::Hash` does.
-        if self.tag(id, image) != *tag {
-            tracing::warn!("the cached image {} is damaged or forged: compiling again", path.display());
-            drop(fs::remove_file(&path));
-            return None;
         }
-        // Marks it as used, for the eviction. It may fail: the image still serves.
-        drop(file.set_modified(SystemTime::now()));
-        Some(TrustedImage::authenticated(bytes, TAG))
     }
 
-    /// Keeps the image. A failure costs time, never a run.
+    /// Whether the file carries the right tag. Reads it once, and keeps none of it.
+    fn check(&self, id: Id, path: &Path) -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        let Some(size) = file.metadata()?.len().checked_sub(TAG as u64) else { return Ok(false) };
+        let mut hasher = self.hasher(id);
+        hasher.update_reader((&file).take(size))?;
+        let mut tag = [0; TAG];
+        file.read_exact(&mut tag)?;
+        // Marks it as used, for the eviction. It may fail: the image still serves.
+        drop(file.set_modified(SystemTime::now()));
+        // Compares in constant time, as `blake3::Hash` does.
+        Ok(hasher.finalize() == tag)
+    }
+
+    /// Keeps an image that was compiled just now. A failure costs time, never a run.
     pub(crate) fn store(&self, id: Id, image: &TrustedImage) {
+        let Some(image) = image.compiled_bytes() else { return };
         if let Err(error) = self.write(id, image).and_then(|()| self.evict()) {
             tracing::warn!("cannot cache a compiled image in {}: {error}", self.dir.display());
         }
     }
 
-    fn write(&self, id: Id, image: &TrustedImage) -> io::Result<()> {
+    fn write(&self, id: Id, image: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir)?;
-        file.write_all(self.tag(id, image.bytes()).as_bytes())?;
-        file.write_all(image.bytes())?;
+        file.write_all(image)?;
+        // Behind the image, which has to begin with the file to be mapped.
+        file.write_all(self.hasher(id).update(image).finalize().as_bytes())?;
         file.persist(self.dir.join(id.file_name()))?;
         Ok(())
     }
@@ -140,18 +151,12 @@ impl Cache {
         Ok(())
     }
 
-    fn tag(&self, id: Id, image: &[u8]) -> blake3::Hash {
+    /// Begins a tag: it covers what the image was made from, too.
+    fn hasher(&self, id: Id) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(id.digest.bytes()).update(&id.compiler.to_le_bytes()).update(image);
-        hasher.finalize()
+        hasher.update(id.digest.bytes()).update(&id.compiler.to_le_bytes());
+        hasher
     }
-}
-
-fn read(path: &Path) -> io::Result<(File, Vec<u8>)> {
-    let mut file = File::open(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or_default());
-    file.read_to_end(&mut bytes)?;
-    Ok((file, bytes))
 }
 
 /// Reads the key, or makes one. Of several that do so at once, one wins.

@@ -1,6 +1,8 @@
 //! Compiled images, and the crate's only unsafe code.
 #![allow(unsafe_code)]
 
+use std::path::PathBuf;
+
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -9,36 +11,46 @@ use wasmtime::component::Component;
 ///
 /// The type is the proof: it has no other constructors than the ones below, and
 /// each names why its bytes may be trusted.
-pub(crate) struct TrustedImage {
-    bytes: Vec<u8>,
-    /// Where the image begins: what stands before it is the cache's.
-    start: usize,
+pub(crate) struct TrustedImage(Source);
+
+enum Source {
+    Bytes(Vec<u8>),
+    File(PathBuf),
 }
 
 impl TrustedImage {
     /// The output of a compiler that this program runs.
     pub(crate) fn compiled(bytes: Vec<u8>) -> Self {
-        Self { bytes, start: 0 }
+        Self(Source::Bytes(bytes))
     }
 
-    /// Bytes whose tag was made with the secret key of the cache: the image, from
-    /// `start` on. Images are large, so they are not moved for that.
-    pub(crate) fn authenticated(bytes: Vec<u8>, start: usize) -> Self {
-        Self { bytes, start }
+    /// A file of the cache whose tag was made with its secret key. Loading maps the
+    /// file, so that only what is used of it is ever read.
+    pub(crate) fn authenticated(path: PathBuf) -> Self {
+        Self(Source::File(path))
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+    /// The image, where it was compiled just now.
+    pub(crate) fn compiled_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Source::Bytes(bytes) => Some(bytes),
+            Source::File(_) => None,
+        }
     }
 
     /// Loads the image. Fails when it is of another version of Wasmtime or of
     /// another configuration, which Wasmtime checks itself.
     pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
-        // SAFETY: `deserialize` runs code of the image as it stands, so the bytes
-        // must be what `precompile_component` made. Both constructors say so: one
-        // takes them from the compiler itself, the other from a file of ours that
-        // carries a keyed hash over them; whoever can make such a hash can read a
-        // file of mode 0600 of this user, and needs no forged image any more.
-        unsafe { Component::deserialize(engine, self.bytes()) }
+        match &self.0 {
+            // SAFETY: `deserialize` runs code of the image as it stands, so the bytes
+            // must be what `precompile_component` made: these are.
+            Source::Bytes(bytes) => unsafe { Component::deserialize(engine, bytes) },
+            // SAFETY: as above, and the file must not change while it is mapped. It
+            // stands in a directory that only this user can write to, is replaced as
+            // a whole and never written in place, and carries a keyed hash that was
+            // right a moment ago. Whoever could change it all the same is this user,
+            // and needs no forged image.
+            Source::File(path) => unsafe { Component::deserialize_file(engine, path) },
+        }
     }
 }

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use uuid::Uuid;
 
 use crate::call::call;
-use crate::config::Kind;
+use crate::config::{HookSpec, Kind};
 use crate::exit;
 use crate::interrupt::{Interrupts, Step};
 use crate::lock::{Holder, Lock, LockError, Locks, Name};
@@ -111,7 +111,7 @@ async fn lock(prepared: &Prepared, context: &Context, id: &str) -> Result<Vec<Lo
     Ok(held)
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     async fn carry_out(&mut self) -> RunReport {
         let plan = &self.prepared.plan;
         let observer = &self.context.observer;
@@ -135,13 +135,13 @@ impl Run<'_> {
             dry_run: plan.dry_run,
             started: self.started,
             duration: self.began.elapsed(),
-            exit_code: self.exit_code(&verdict),
+            exit_code: self.exit_code(&verdict, &owed),
             status: verdict.status,
             error: verdict.error,
             restic,
             hooks: std::mem::take(&mut self.calls),
             warnings: std::mem::take(&mut self.warnings),
-            owed,
+            owed: owed.into_iter().map(|hook| hook.name.clone()).collect(),
         }
     }
 
@@ -221,8 +221,11 @@ impl Run<'_> {
         observer.notice(&Happening::ResticEnded { exit });
         let verdict = self.judge(exit, &heard);
         let stderr_tail = heard.stderr_tail();
+        // Old versions name a snapshot that a dry run has not made.
         let (summary, snapshot_id) = match heard.finished {
-            Some(finished) => (Some(finished.numbers), finished.snapshot_id.filter(|id| !id.is_empty())),
+            Some(finished) => {
+                (Some(finished.numbers), finished.snapshot_id.filter(|id| !id.is_empty() && !plan.dry_run))
+            }
             None => (None, None),
         };
         if exit.finished() && summary.is_none() && plan.is_shown() {
@@ -269,12 +272,13 @@ impl Run<'_> {
         Verdict { status, exit_code, error }
     }
 
-    /// Tells of the outcome. The next signal from here on stops these hooks.
+    /// Tells of the outcome. The next signal stops the hook that it meets, and no
+    /// other: a notification is never lost.
     async fn outcome_hooks(&mut self, verdict: &Verdict, restic: Option<&ResticReport>) {
         let prepared = self.prepared;
         let kind = verdict.status.event();
-        let stop = self.context.interrupts.step(self.context.interrupts.next());
         for (index, spec) in prepared.plan.hooks_on(kind) {
+            let stop = self.context.interrupts.step(self.context.interrupts.next());
             let outcome = self.outcome(verdict, restic);
             if let Some(HookCall { failure: Some(failure), .. }) = self.call(index, kind, Some(outcome), stop).await {
                 self.warn_of(&spec.name, kind, &failure);
@@ -284,7 +288,7 @@ impl Run<'_> {
 
     /// Cleans up. Only the third signal keeps a `finally` from being called or ends
     /// it: what `before` has stopped must be started again. Returns what is owed.
-    async fn finally(&mut self, verdict: &Verdict, restic: Option<&ResticReport>) -> Vec<String> {
+    async fn finally(&mut self, verdict: &Verdict, restic: Option<&ResticReport>) -> Vec<&'a HookSpec> {
         let prepared = self.prepared;
         let leave = self.context.interrupts.step(Step::Leave);
         let mut owed = Vec::new();
@@ -294,7 +298,7 @@ impl Run<'_> {
                 continue;
             }
             if leave.is_cancelled() {
-                owed.push(spec.name.clone());
+                owed.push(spec);
                 continue;
             }
             let outcome = self.outcome(verdict, restic);
@@ -302,7 +306,7 @@ impl Run<'_> {
                 self.call(index, EventKind::Finally, Some(outcome), leave).await
             {
                 if leave.is_cancelled() {
-                    owed.push(spec.name.clone());
+                    owed.push(spec);
                 }
                 self.warn_of(&spec.name, EventKind::Finally, &failure);
             }
@@ -367,8 +371,8 @@ impl Run<'_> {
     }
 
     /// A failure that stands is never masked; a run that ended well isn't reported as
-    /// such when a required hook failed after it.
-    fn exit_code(&self, verdict: &Verdict) -> i32 {
+    /// such when a required hook failed after it, or is still owed its call.
+    fn exit_code(&self, verdict: &Verdict, owed: &[&HookSpec]) -> i32 {
         let ended_well = matches!(verdict.status, Status::Success | Status::Skipped);
         let failed_afterwards = || {
             let last = |call: &HookCall| {
@@ -380,6 +384,7 @@ impl Run<'_> {
             };
             self.calls.iter().any(|call| call.event != EventKind::Before && call.kind == Kind::Required && last(call))
         };
-        if ended_well && failed_afterwards() { exit::FAILED_AFTERWARDS } else { verdict.exit_code }
+        let owes = owed.iter().any(|hook| hook.kind == Kind::Required);
+        if ended_well && (owes || failed_afterwards()) { exit::FAILED_AFTERWARDS } else { verdict.exit_code }
     }
 }

@@ -7,7 +7,7 @@ use hookward_engine::event::EventKind;
 use hookward_engine::log::Record;
 
 use crate::config::HookSpec;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Step};
 use crate::lock::{Holder, Name};
 use crate::plan::Plan;
 use crate::report::{HookCall, RunReport};
@@ -77,7 +77,12 @@ pub enum Happening<'a> {
         exit: Exit,
     },
     /// A signal has come.
-    Interrupted(Interrupt),
+    Interrupted {
+        /// Which.
+        interrupt: Interrupt,
+        /// What it brings about.
+        step: Step,
+    },
     /// The run has ended.
     Ended(&'a RunReport),
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::Scope;
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook};
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
 
 use crate::config::{HookSpec, Kind, Location};
 use crate::plan::Plan;
@@ -56,8 +56,30 @@ pub struct UnusableHook {
 impl std::fmt::Display for UnusableHook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { name, location, component, failure, .. } = self;
-        write!(f, "hook \"{name}\": {} {failure} [{}]\n  --> {location}", component.display(), failure.reason)
+        write!(f, "hook \"{name}\": {}\n  --> {location}", unusable(component, failure))?;
+        help(failure.reason).map_or(Ok(()), |help| write!(f, "\n  help: {help}"))
     }
+}
+
+/// Why a component can't be used, with its file unless the failure names it.
+#[must_use]
+pub fn unusable(component: &Path, failure: &Failure) -> String {
+    let file = component.display().to_string();
+    let subject = if failure.message.contains(&file) { String::new() } else { format!("{file}: ") };
+    format!("{subject}{failure} [{}]", failure.reason)
+}
+
+/// What to do about a component that can't be used, where its failure doesn't say.
+fn help(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::Unreadable => "correct the path, or put the component there",
+        Reason::Digest => "if the new component is meant, pin its digest; if not, put the pinned one back",
+        Reason::Empty | Reason::NotWasm | Reason::Truncated | Reason::Invalid => {
+            "name the component's file; `hookward hook inspect` looks into one"
+        }
+        Reason::CoreModule => "make a component of it, as the target wasm32-wasip2 does",
+        _ => return None,
+    })
 }
 
 impl Prepared {
@@ -67,7 +89,7 @@ impl Prepared {
     /// When a hook that isn't optional can't be called.
     pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
         let hooks = load(&plan.hooks, engine).await;
-        let unusable: Vec<_> = unusable(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
+        let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
         if unusable.is_empty() { Ok(Self { plan, hooks }) } else { Err(Unusable { hooks: unusable }) }
     }
 
@@ -93,7 +115,7 @@ impl Prepared {
 
 /// Every hook of the list that can't be called, optional ones too.
 pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
-    unusable(&load(hooks, engine).await).collect()
+    unusable_hooks(&load(hooks, engine).await).collect()
 }
 
 /// Loads the components, each once.
@@ -115,13 +137,13 @@ async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
     ready
 }
 
-fn unusable(hooks: &[Ready]) -> impl Iterator<Item = UnusableHook> {
+fn unusable_hooks(hooks: &[Ready]) -> impl Iterator<Item = UnusableHook> {
     hooks.iter().filter_map(|ready| Some(UnusableHook::new(&ready.spec, ready.hook.as_ref().err()?)))
 }
 
 impl UnusableHook {
     fn new(spec: &HookSpec, failure: &Failure) -> Self {
-        let pinned = spec.digest_location.as_ref().filter(|_| failure.reason == hookward_engine::Reason::Digest);
+        let pinned = spec.digest_location.as_ref().filter(|_| failure.reason == Reason::Digest);
         Self {
             name: spec.name.clone(),
             scope: spec.scope,

@@ -20,6 +20,10 @@ pub(crate) fn problem(message: &str, exit_code: i32) {
     print(json!({ "level": "error", "event": "problem", "message": message, "exit-code": exit_code }));
 }
 
+pub(super) fn warning(message: &str) {
+    print(json!({ "level": "warn", "event": "problem", "message": message }));
+}
+
 pub(super) fn record(hook: Option<&str>, record: &Record) {
     let fields: serde_json::Map<_, _> = record.fields.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     print(json!({
@@ -78,7 +82,7 @@ pub(super) fn happening(happening: &Happening<'_>) {
         Happening::ResticEnded { exit } => {
             json!({ "level": "info", "event": "restic-ended", "exit": exit.to_string() })
         }
-        Happening::Interrupted(interrupt) => {
+        Happening::Interrupted { interrupt, .. } => {
             json!({ "level": "warn", "event": "interrupted", "signal": interrupt.signal.as_str() })
         }
         Happening::Ended(report) => json!({

@@ -6,7 +6,7 @@
 //! report's.
 
 mod bar;
-mod json;
+pub(crate) mod json;
 mod text;
 
 use std::io::IsTerminal as _;
@@ -20,7 +20,10 @@ use tracing_subscriber::EnvFilter;
 
 use self::bar::Bar;
 use self::text::Line;
+pub(crate) use self::text::count;
 use crate::args::{Color, Global, LogFormat};
+use crate::output;
+use crate::session::Problem;
 
 /// Who is listening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub(crate) fn set_up(global: &Global) {
         (false, _) => "hookward_engine=trace,hookward_runner=trace,debug",
     };
     let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    // It would tell stderr that stderr can't be written, and panic.
+    let builder = builder.log_internal_errors(false);
     let colour = anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
     // Fails only if it was set up before, by the same function.
     drop(match global.log_format {
@@ -94,10 +99,23 @@ impl Show {
     }
 
     /// A run that could not begin.
-    pub(crate) fn problem(&self, error: &anyhow::Error) {
+    pub(crate) fn problem(&self, problem: &Problem) {
+        self.error(&problem.to_string(), problem.exit_code());
+    }
+
+    /// Something that is wrong, and the exit code that says so.
+    pub(crate) fn error(&self, text: &str, exit_code: i32) {
         match self.format {
-            LogFormat::Text => self.print(&Line::problem(&format!("{error:#}")), true),
-            LogFormat::Json => json::problem(&format!("{error:#}")),
+            LogFormat::Text => output::say_aside(Line::problem(text).styled()),
+            LogFormat::Json => json::problem(text, exit_code),
+        }
+    }
+
+    /// Something that is wrong, and that ends nothing.
+    pub(crate) fn warning(&self, text: &str) {
+        match self.format {
+            LogFormat::Text => output::say_aside(Line::warning(text).styled()),
+            LogFormat::Json => json::warning(text),
         }
     }
 
@@ -123,7 +141,7 @@ impl Show {
     /// Whether what happens is worth a line to this listener.
     fn wants(&self, happening: &Happening<'_>) -> bool {
         let bad = match happening {
-            Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted(_) => true,
+            Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
             Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),
             Happening::Ended(report) => match report.status {
                 // What restic itself has said needs no second voice under its name.
@@ -144,8 +162,8 @@ impl Show {
         match &self.bar {
             Some(bar) => bar.println(&line.styled()),
             // Failures of a whole command go where failures are looked for.
-            None if self.to_stdout && !(bad && self.quiet) => anstream::println!("{}", line.styled()),
-            None => anstream::eprintln!("{}", line.styled()),
+            None if self.to_stdout && !(bad && self.quiet) => output::say(line.styled()),
+            None => output::say_aside(line.styled()),
         }
     }
 }
@@ -166,7 +184,10 @@ impl Observer for Show {
         match self.format {
             LogFormat::Json => json::happening(happening),
             LogFormat::Text => {
-                for line in Line::of(happening, self.voice == Voice::Discreet) {
+                let among_others = self.voice == Voice::Discreet;
+                // Where little is shown, warnings at the end would only say it again.
+                let recap = !among_others && !self.quiet;
+                for line in Line::of(happening, among_others, recap) {
                     self.print(&line, true);
                 }
             }

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use hookward_engine::log::{Level, Record, Source};
 use hookward_engine::{Report, Status};
+use hookward_runner::interrupt::Step;
 use hookward_runner::observer::Happening;
 use hookward_runner::report::{HookCall, RunReport};
 use hookward_runner::restic::messages::Message;
@@ -50,6 +51,10 @@ impl Line {
         Self::new(BAD, "hookward:", text)
     }
 
+    pub(super) fn warning(text: &str) -> Self {
+        Self::new(ODD, "hookward: warning:", text)
+    }
+
     /// What a hook says.
     pub(super) fn record(hook: Option<&str>, record: &Record) -> Self {
         let style = match record.level {
@@ -84,8 +89,9 @@ impl Line {
     }
 
     /// What happens. Where the lines stand amid restic's, each says whose it is.
-    pub(super) fn of(happening: &Happening<'_>, among_others: bool) -> Vec<Self> {
-        let mut lines = Self::lines(happening);
+    /// With `recap` its end repeats the warnings.
+    pub(super) fn of(happening: &Happening<'_>, among_others: bool, recap: bool) -> Vec<Self> {
+        let mut lines = Self::lines(happening, recap);
         if among_others {
             for line in &mut lines {
                 line.head = format!("hookward: {}", line.head.trim_start());
@@ -94,7 +100,7 @@ impl Line {
         lines
     }
 
-    fn lines(happening: &Happening<'_>) -> Vec<Self> {
+    fn lines(happening: &Happening<'_>, recap: bool) -> Vec<Self> {
         match happening {
             Happening::Waiting { name, holder } => {
                 vec![Self::new(ODD, "waiting", format!("for {name}, held by {holder}"))]
@@ -115,7 +121,7 @@ impl Line {
             }
             Happening::Unusable { hook, failure } => {
                 let text = format!("optional hook \"{}\" can't be used: {failure} [{}]", hook.name, failure.reason);
-                vec![Self::new(ODD, "warning:", text)]
+                vec![Self::new(ODD, "  warning:", text)]
             }
             Happening::HookEnded { call, again_in } => vec![hook_ended(call, *again_in)],
             Happening::GateOpened { plan } => {
@@ -128,13 +134,23 @@ impl Line {
                 vec![Self::new(BAD, "  restic:", error.message.trim())]
             }
             Happening::ResticLine(line) => vec![Self::new(PLAIN, "  restic:", line.trim_end())],
-            Happening::Interrupted(interrupt) => {
-                vec![Self::new(ODD, "interrupted", format!("by {}; cleaning up", interrupt.signal))]
+            Happening::Interrupted { interrupt, step } => {
+                let what = match step {
+                    Step::Stop => "ending in order; a second signal kills restic",
+                    Step::Insist => "restic is killed, cleaning up; a third signal leaves at once",
+                    Step::Leave => "leaving at once",
+                };
+                vec![Self::new(ODD, "interrupted", format!("by {}: {what}", interrupt.signal))]
             }
-            Happening::Ended(report) => ended(report),
+            Happening::Ended(report) => ended(report, recap),
             _ => Vec::new(),
         }
     }
+}
+
+/// A number of things, in the singular if it is one.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 fn seconds(duration: Duration) -> String {
@@ -158,7 +174,7 @@ fn hook_ended(call: &HookCall, again_in: Option<Duration>) -> Line {
 }
 
 /// The summary of a run: how it ended, and what to know besides.
-fn ended(report: &RunReport) -> Vec<Line> {
+fn ended(report: &RunReport, recap: bool) -> Vec<Line> {
     let style = match report.status {
         Status::Success => GOOD,
         Status::Failure | Status::Cancelled => BAD,
@@ -173,13 +189,17 @@ fn ended(report: &RunReport) -> Vec<Line> {
         if let Some(summary) = &restic.summary {
             let (added, total) = (ByteSize(summary.data_added), ByteSize(summary.total_bytes_processed));
             let (added, total) = (added.display().iec(), total.display().iec());
-            text = format!("{text}, {} files, {total}, {added} added", summary.total_files_processed);
+            let files = count(summary.total_files_processed, "file");
+            let comma = if text.is_empty() { "" } else { ", " };
+            let added = if report.dry_run { format!("would add {added}") } else { format!("{added} added") };
+            text = format!("{text}{comma}{files}, {total}, {added}");
         }
     } else if matches!(report.status, Status::Failure) {
         text = format!("{text}; restic was not started");
     }
-    let text = format!("{} ({})", text.trim(), seconds(report.duration));
-    let warnings = report.warnings.iter().map(|warning| Line::new(ODD, "  warning:", warning));
+    let duration = paint(FAINT, format!("({})", seconds(report.duration)));
+    let text = format!("{} {duration}", text.trim());
+    let warnings = report.warnings.iter().filter(|_| recap).map(|warning| Line::new(ODD, "  warning:", warning));
     let owed = report
         .owed
         .iter()
@@ -188,6 +208,6 @@ fn ended(report: &RunReport) -> Vec<Line> {
     if report.exit_code == hookward_runner::exit::FAILED_AFTERWARDS {
         lines.push(Line::new(BAD, "  exit code 81:", "a required hook failed afterwards"));
     }
-    lines.push(Line::new(style, format!("{}:", report.status), text));
+    lines.push(Line::new(style, format!("{}:", report.status), text.trim_start()));
     lines
 }

@@ -1,6 +1,8 @@
 //! Finds the restic program.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -29,8 +31,7 @@ pub enum BinaryError {
 /// # Errors
 /// When there is no such program.
 pub fn find(name: &Path, search_path: Option<&OsStr>, ourselves: Option<&Path>) -> Result<PathBuf, BinaryError> {
-    let ours = ourselves.and_then(file_id);
-    let is_ours = |path: &Path| ours.is_some() && file_id(path) == ours;
+    let is_ours = |path: &Path| ourselves.is_some_and(|ourselves| same(path, ourselves).unwrap_or(false));
     if name.components().count() > 1 || name.is_absolute() {
         if is_ours(name) {
             return Err(BinaryError::Ourselves { path: name.to_owned() });
@@ -47,10 +48,31 @@ pub fn find(name: &Path, search_path: Option<&OsStr>, ourselves: Option<&Path>) 
         .ok_or_else(|| BinaryError::NotFound { name: name.to_owned() })
 }
 
-/// Device and inode: the same for links of any kind.
-fn file_id(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
+/// Whether two paths are one program: by links of any kind, or by a copy, since two
+/// copies in the search path would start each other without end.
+fn same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (a, b) = (std::fs::metadata(one)?, std::fs::metadata(other)?);
+    if (a.dev(), a.ino()) == (b.dev(), b.ino()) {
+        return Ok(true);
+    }
+    // The real restic is of another length: nothing is read then.
+    Ok(a.is_file() && a.len() == b.len() && same_bytes(File::open(one)?, File::open(other)?)?)
+}
+
+fn same_bytes(one: File, other: File) -> io::Result<bool> {
+    let (mut one, mut other) = (BufReader::new(one), BufReader::new(other));
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let count = a.len().min(b.len());
+        if a.get(..count) != b.get(..count) {
+            return Ok(false);
+        }
+        if count == 0 {
+            return Ok(a.len() == b.len());
+        }
+        one.consume(count);
+        other.consume(count);
+    }
 }
 
 fn executable(path: &Path) -> bool {

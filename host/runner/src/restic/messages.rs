@@ -1,7 +1,10 @@
 //! What restic prints with `--json`: one object a line. Everything is optional,
 //! since fields come and go between versions; what isn't understood is passed over.
 
+use std::borrow::Cow;
+
 use hookward_engine::event::Summary;
+use nix::errno::Errno;
 use serde::Deserialize;
 
 /// Bytes of a line that is looked at; a longer one is passed on but not parsed.
@@ -68,13 +71,28 @@ pub struct ItemError {
 #[serde(default)]
 struct Inner {
     message: Option<String>,
+    /// Old versions print the parts of a Go error instead: what was tried, and the
+    /// number of the system's error.
+    #[serde(rename = "Op")]
+    operation: Option<String>,
+    #[serde(rename = "Err")]
+    number: Option<serde_json::Value>,
 }
 
 impl ItemError {
     /// What went wrong: `check` has it at the top, `backup` inside.
     #[must_use]
-    pub fn message(&self) -> &str {
-        self.error.message.as_deref().or(self.message.as_deref()).unwrap_or("failed")
+    pub fn message(&self) -> Cow<'_, str> {
+        if let Some(message) = self.error.message.as_deref().or(self.message.as_deref()) {
+            return message.into();
+        }
+        let number = self.error.number.as_ref().and_then(serde_json::Value::as_i64);
+        let number = number.and_then(|number| i32::try_from(number).ok());
+        match (&self.error.operation, number.map(|number| Errno::from_raw(number).desc())) {
+            (Some(operation), Some(what)) => format!("{operation}: {}", what.to_lowercase()).into(),
+            (Some(operation), None) => format!("{operation} failed").into(),
+            (None, _) => "failed".into(),
+        }
     }
 }
 
@@ -163,7 +181,8 @@ impl Heard {
     pub fn stderr(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
         if self.tail.len() > 2 * TAIL {
-            self.tail.drain(..self.tail.len() - TAIL);
+            // One byte more than is shown: it tells that a line has been cut.
+            self.tail.drain(..self.tail.len() - TAIL - 1);
         }
     }
 
@@ -189,8 +208,10 @@ impl Heard {
         }
         let tail = self.stderr_tail();
         let fatal = tail.lines().rev().find(|line| line.starts_with("Fatal:"));
+        // Followed by who has it and since when, and by advice.
+        let locked = || tail.lines().find(|line| line.contains("already locked by"));
         let last = || tail.lines().rev().find(|line| !line.trim().is_empty() && !line.starts_with('{'));
-        fatal.or_else(last).map(one_line)
+        fatal.or_else(locked).or_else(last).map(one_line)
     }
 }
 
@@ -216,6 +237,10 @@ mod tests {
         heard.message(br#"{"message_type":"error","message":"pack broken","item":"p"}"#);
         assert_eq!(heard.item_errors.0.as_ref().unwrap().message(), "denied");
         assert_eq!(heard.item_errors.1, 2);
+        let old =
+            br#"{"message_type":"error","error":{"Op":"open","Path":"/x","Err":13},"during":"archival","item":"/x"}"#;
+        let Some(Message::Error(old)) = heard.message(old) else { panic!("an error") };
+        assert_eq!(old.message(), "open: permission denied");
         heard.message(br#"{"message_type":"exit_error","code":12,"message":"Fatal: wrong password\n"}"#);
         assert_eq!(heard.complaint().as_deref(), Some("Fatal: wrong password"));
     }
@@ -235,10 +260,11 @@ mod tests {
     #[test]
     fn the_tail_begins_with_a_whole_line() {
         let mut heard = Heard::default();
-        for n in 0..10_000 {
-            heard.stderr(format!("line {n}\n").as_bytes());
+        for n in 1000..10_000 {
+            let line = format!("line {n}\n");
+            heard.stderr(line.as_bytes());
+            let tail = heard.stderr_tail();
+            assert!(tail.len() <= TAIL && tail.starts_with("line ") && tail.ends_with(&line), "{n}");
         }
-        let tail = heard.stderr_tail();
-        assert!(tail.len() <= TAIL && tail.starts_with("line ") && tail.ends_with("line 9999\n"));
     }
 }

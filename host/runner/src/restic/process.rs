@@ -16,13 +16,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp};
+use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, Command as Process};
 use tokio::time::Instant;
 
 use super::messages::{Heard, Lines, Message};
-use crate::interrupt::{Interrupts, Step};
+use crate::interrupt::{Interrupt, Interrupts, Step};
 
 /// How long restic may take to clean up after the first signal. Removing the lock
 /// may take a minute (restic's own bound), so a little more.
@@ -30,6 +30,9 @@ pub const GRACE: Duration = Duration::from_secs(75);
 
 /// How long to go on reading after restic's end, when a child of it holds a pipe.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a signal of the terminal may take to reach us after it has ended restic.
+const SAME_SIGNAL: Duration = Duration::from_millis(250);
 
 /// Where a stream goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +161,7 @@ pub struct Ended {
 /// # Errors
 /// When it can't be started.
 pub async fn run(command: &Command, interrupts: &Interrupts, listen: Listen<'_>) -> io::Result<Ended> {
-    let shared_group = on_terminal();
+    let shared_group = has_terminal();
     // A signal before the start has reached us alone.
     let interrupted = interrupts.step(Step::Stop).is_cancelled();
     let mut child = spawn(command, shared_group)?;
@@ -178,6 +181,11 @@ pub async fn run(command: &Command, interrupts: &Interrupts, listen: Listen<'_>)
             _ = &mut pumps => wait.await,
         }?
     };
+    if shared_group && !exit.finished() {
+        // Ctrl-C is for both of us. Noted only later, it would stop the hooks that are
+        // to be told of it.
+        drop(tokio::time::timeout(SAME_SIGNAL, interrupts.step(Step::Stop).cancelled()).await);
+    }
     let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Ended { exit, heard })
 }
@@ -206,10 +214,10 @@ fn spawn(command: &Command, shared_group: bool) -> io::Result<Child> {
     process.spawn()
 }
 
-/// Whether Hookward is in the foreground of its terminal.
-fn on_terminal() -> bool {
-    let Ok(terminal) = std::fs::File::open("/dev/tty") else { return false };
-    tcgetpgrp(&terminal).is_ok_and(|foreground| foreground == getpgrp())
+/// Whether Hookward has a terminal. In its background too: the shell may bring the
+/// job to the front at any time, and restic has to come along.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 /// Waits for the end, and brings it about when asked to.
@@ -227,7 +235,9 @@ async fn wait(
         status = child.wait() => return status.map(Exit::from),
         () = interrupts.step(Step::Stop).cancelled() => {}
     }
-    let reached = shared_group && !interrupted && interrupts.first().is_some_and(|interrupt| interrupt.by_terminal);
+    // A terminal that is gone is told to the first process on it alone.
+    let ctrl_c = |interrupt: Interrupt| interrupt.by_terminal && interrupt.signal == Signal::SIGINT;
+    let reached = shared_group && !interrupted && interrupts.first().is_some_and(ctrl_c);
     if !reached {
         // SIGINT whatever came in: every restic cleans up its lock after it, while
         // SIGTERM kills one before 0.17 and SIGHUP any, and the lock stays.

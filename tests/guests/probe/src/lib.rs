@@ -8,6 +8,7 @@ mod dump;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ struct Config {
     /// Milliseconds to wait, by event.
     #[serde(default)]
     sleep: BTreeMap<String, u64>,
+    /// Guest path of a file to wait for, by event.
+    #[serde(default)]
+    until: BTreeMap<String, String>,
     /// A message for the log.
     log: Option<String>,
     /// Whether the journal's line says which call of this instance it is.
@@ -92,6 +96,9 @@ pub fn run(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
     }
     if let Some(&millis) = config.sleep.get(kind).filter(|_| in_attempt) {
         std::thread::sleep(Duration::from_millis(millis));
+    }
+    while config.until.get(kind).is_some_and(|path| !Path::new(path).exists()) {
+        std::thread::sleep(Duration::from_millis(10));
     }
     if named(&config.warn_on) {
         control::warn(format!("{} warns of {kind}", config.name));
