@@ -224,9 +224,12 @@ fn build_program(package: &str, name: &str) -> PathBuf {
     own.ancestors().map(|dir| dir.join(name)).find(|path| path.is_file()).expect("cargo has built it")
 }
 
-/// Compiled components, shared by the tests of one process: what they test isn't the
-/// compiler.
+/// Compiled components, shared by all tests and kept beside what cargo builds: what
+/// they test isn't the compiler.
 fn shared_cache() -> &'static Path {
-    static CACHE: OnceLock<TempDir> = OnceLock::new();
-    CACHE.get_or_init(|| TempDir::with_prefix("hookward-cache-").unwrap()).path()
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let target = hookward().ancestors().nth(2).expect("cargo's target directory");
+        target.join("tmp").join("component-cache")
+    })
 }

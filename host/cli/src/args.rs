@@ -149,8 +149,9 @@ impl Running {
     }
 }
 
+/// Which profiles, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct Target {
     /// Profiles, run one after the other
     #[arg(required = true, value_name = "PROFILE")]
     pub(crate) profiles: Vec<String>,
@@ -159,6 +160,12 @@ pub(crate) struct Run {
     pub(crate) fail_fast: bool,
     #[command(flatten)]
     pub(crate) running: Running,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) target: Target,
     /// A whole restic command, run on the profile's repository instead of a backup
     #[arg(last = true, value_name = "RESTIC-ARGS")]
     pub(crate) restic: Vec<OsString>,
@@ -166,14 +173,8 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct OnProfiles {
-    /// Profiles, one after the other
-    #[arg(required = true, value_name = "PROFILE")]
-    pub(crate) profiles: Vec<String>,
-    /// Stop at the first profile that fails
-    #[arg(long)]
-    pub(crate) fail_fast: bool,
     #[command(flatten)]
-    pub(crate) running: Running,
+    pub(crate) target: Target,
     /// Arguments for restic, behind those of the profile
     #[arg(last = true, value_name = "RESTIC-ARGS")]
     pub(crate) restic: Vec<OsString>,

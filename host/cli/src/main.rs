@@ -46,11 +46,10 @@ fn main() -> ExitCode {
 
 fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
     match command {
-        Command::Run(run) => run::profiles(session, run::What::of(&run), run.profiles, run.fail_fast, &run.running),
+        Command::Run(run) => run::profiles(session, &run::What::of(run.restic), run.target),
         Command::Operation(operation) => {
             let (name, on) = operation.parts();
-            let what = run::What::Operation { name, extra: on.restic };
-            run::profiles(session, what, on.profiles, on.fail_fast, &on.running)
+            run::profiles(session, &run::What::Operation { name, extra: on.restic }, on.target)
         }
         Command::Exec(exec) => run::exec(session, exec),
         Command::Init(init) => init::init(session, &init),

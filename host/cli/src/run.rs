@@ -20,7 +20,7 @@ use hookward_runner::report::RunReport;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::args::{Exec, Run, Running};
+use crate::args::{Exec, Running, Target};
 use crate::output;
 use crate::session::{Problem, Session};
 use crate::show::{Show, Voice};
@@ -33,12 +33,9 @@ pub(crate) enum What {
 }
 
 impl What {
-    pub(crate) fn of(run: &Run) -> Self {
-        if run.restic.is_empty() {
-            Self::Operation { name: "backup", extra: Vec::new() }
-        } else {
-            Self::Command(run.restic.clone())
-        }
+    /// A backup, unless a restic command is given.
+    pub(crate) fn of(restic: Vec<OsString>) -> Self {
+        if restic.is_empty() { Self::Operation { name: "backup", extra: restic } } else { Self::Command(restic) }
     }
 
     fn restic(&self) -> Restic {
@@ -51,13 +48,8 @@ impl What {
 
 /// Runs profiles one after the other. The exit code is that of the first that
 /// failed.
-pub(crate) fn profiles(
-    session: &Session,
-    what: What,
-    profiles: Vec<String>,
-    fail_fast: bool,
-    running: &Running,
-) -> anyhow::Result<i32> {
+pub(crate) fn profiles(session: &Session, what: &What, target: Target) -> anyhow::Result<i32> {
+    let Target { profiles, fail_fast, running } = target;
     let config = session.config()?;
     let request = |profile: String| Request {
         profile: Some(profile),
@@ -71,7 +63,7 @@ pub(crate) fn profiles(
     let plans = plans.collect::<Result<Vec<_>, _>>().map_err(Problem::from)?;
     // Where restic's output is the result, stdout is restic's alone.
     let voice = if plans.iter().all(Plan::is_shown) { Voice::Full } else { Voice::Aside };
-    Runner::new(session, running, voice)?.run(plans, fail_fast)
+    Runner::new(session, &running, voice)?.run(plans, fail_fast)
 }
 
 /// `hookward exec`.
@@ -196,7 +188,13 @@ impl<'a> Runner<'a> {
 
     async fn run_one(&self, plan: Plan, engine: Option<&hookward_engine::Engine>) -> Result<RunReport, Problem> {
         let prepared = match engine {
-            Some(engine) => Prepared::new(plan, engine).await.map_err(Problem::Unusable)?,
+            Some(engine) => {
+                let stop = self.interrupts.step(Step::Stop);
+                // Compiling may take minutes; a child that does so ends with its future.
+                let prepared = stop.run_until_cancelled(Prepared::new(plan, engine)).await;
+                let cancelled = || Problem::Cancelled { signal: self.signal() };
+                prepared.ok_or_else(cancelled)?.map_err(Problem::Unusable)?
+            }
             None => Prepared::without_hooks(plan),
         };
         let context = Context {

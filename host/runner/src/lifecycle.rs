@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookward_engine::event::{Event, EventKind, Outcome, Status};
+use hookward_engine::log::Source;
 use hookward_engine::{CancellationToken, Failure};
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
@@ -341,11 +342,13 @@ impl<'a> Run<'a> {
             recovered: false,
             outcome,
         };
-        let calls = &mut self.calls;
-        let last = call(ready, event, stop, &self.context.observer, |call| calls.push(call.clone())).await;
-        for record in last.log.iter().filter(|record| record.source == hookward_engine::log::Source::Warning) {
-            self.warnings.push(format!("hook \"{}\": {}", last.name, record.message));
-        }
+        let (calls, warnings) = (&mut self.calls, &mut self.warnings);
+        let last = call(ready, event, stop, &self.context.observer, |call| {
+            let warned = call.log.iter().filter(|record| record.source == Source::Warning);
+            warnings.extend(warned.map(|record| format!("hook \"{}\": {}", call.name, record.message)));
+            calls.push(call.clone());
+        })
+        .await;
         if let (Some(reason), true) = (&last.skip, kind != EventKind::Before) {
             let name = &last.name;
             self.warnings.push(format!("hook \"{name}\" asked in `{kind}` to skip the run, too late: {reason}"));

@@ -161,8 +161,8 @@ impl Show {
     fn print(&self, line: &Line, bad: bool) {
         match &self.bar {
             Some(bar) => bar.println(&line.styled()),
-            // Failures of a whole command go where failures are looked for.
-            None if self.to_stdout && !(bad && self.quiet) => output::say(line.styled()),
+            // Failures go where they are looked for: `>/dev/null` must not hide them.
+            None if self.to_stdout && !bad => output::say(line.styled()),
             None => output::say_aside(line.styled()),
         }
     }
@@ -188,9 +188,19 @@ impl Observer for Show {
                 // Where little is shown, warnings at the end would only say it again.
                 let recap = !among_others && !self.quiet;
                 for line in Line::of(happening, among_others, recap) {
-                    self.print(&line, true);
+                    self.print(&line, has_failed(happening));
                 }
             }
         }
+    }
+}
+
+/// Whether something has failed, as far as this tells.
+fn has_failed(happening: &Happening<'_>) -> bool {
+    match happening {
+        Happening::Unusable { .. } => true,
+        Happening::HookEnded { call, .. } => call.failure.is_some(),
+        Happening::Ended(report) => report.status != Status::Skipped && report.exit_code != 0,
+        _ => false,
     }
 }
