@@ -105,11 +105,11 @@ impl Session {
         Ok(Engine::new(options)?)
     }
 
-    /// One thread for the guest, one for timers and signals: a guest that spins
-    /// must not keep them waiting.
+    /// Two threads, to load components side by side; and a guest that spins must not
+    /// keep timers waiting.
     pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
         tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
+            .worker_threads(2)
             .enable_all()
             .build()
             .context("cannot start the async runtime")

@@ -1,12 +1,13 @@
 //! Rule 1: nothing starts until all is known good. Loads every component of a plan
 //! before the first hook is called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::Scope;
 use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
+use tokio::task::JoinSet;
 
 use crate::config::{HookSpec, Kind, Location};
 use crate::plan::Plan;
@@ -118,23 +119,35 @@ pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
     unusable_hooks(&load(hooks, engine).await).collect()
 }
 
-/// Loads the components, each once.
+/// Loads the components, each once, and side by side: hashing and mapping one takes a
+/// millisecond, compiling one takes many.
 async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
-    let mut loaded: HashMap<(&Path, Option<Digest>), Result<Component, Failure>> = HashMap::new();
-    let mut ready = Vec::with_capacity(hooks.len());
+    type Key = (PathBuf, Option<Digest>);
+    let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
+    // Ends its tasks when it is dropped, and with them their compilers.
+    let mut loading = JoinSet::new();
+    let mut begun = HashSet::new();
     for spec in hooks {
-        let key = (spec.component.as_path(), spec.digest);
-        let component = match loaded.get(&key) {
-            Some(component) => component.clone(),
-            None => {
-                let component = engine.load_file(&spec.component, spec.digest, &spec.limits).await;
-                loaded.entry(key).or_insert(component).clone()
-            }
-        };
-        let hook = component.map(|component| component.hook(spec.limits.clone(), grants(spec)));
-        ready.push(Ready { spec: Arc::new(spec.clone()), hook });
+        if begun.insert(key(spec)) {
+            let (engine, key, limits) = (engine.clone(), key(spec), spec.limits.clone());
+            loading.spawn(async move {
+                let component = engine.load_file(&key.0, key.1, &limits).await;
+                (key, component)
+            });
+        }
     }
-    ready
+    let mut loaded = HashMap::new();
+    while let Some(ended) = loading.join_next().await {
+        loaded.extend(ended);
+    }
+    let ready = |spec: &HookSpec| {
+        // Missing when its task has crashed.
+        let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
+        let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
+        let hook = component.map(|component| component.hook(spec.limits.clone(), grants(spec)));
+        Ready { spec: Arc::new(spec.clone()), hook }
+    };
+    hooks.iter().map(ready).collect()
 }
 
 fn unusable_hooks(hooks: &[Ready]) -> impl Iterator<Item = UnusableHook> {
