@@ -77,6 +77,20 @@ fn access(import: &Import, hook: &HookSpec) -> String {
     }
 }
 
+/// What the imports are for, by what they get; `hook inspect` lists each.
+fn requests(imports: &[Import], hook: &HookSpec) -> Vec<(String, Vec<&'static str>)> {
+    let mut groups: Vec<(String, Vec<&'static str>)> = Vec::new();
+    for import in imports {
+        let access = access(import, hook);
+        match groups.iter_mut().find(|(known, _)| *known == access) {
+            Some((_, purposes)) if purposes.contains(&import.purpose) => {}
+            Some((_, purposes)) => purposes.push(import.purpose),
+            None => groups.push((access, vec![import.purpose])),
+        }
+    }
+    groups
+}
+
 fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
     let plan = &prepared.plan;
     let mut out = String::new();
@@ -121,8 +135,8 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
             let pinned = if spec.digest.is_some() { " (pinned)" } else { "" };
             writeln!(out, "              {}{pinned}", inspection.digest)?;
             writeln!(out, "  asks for")?;
-            for import in &inspection.requests {
-                writeln!(out, "    {}: {} [{}]", import.import, import.purpose, access(import, spec))?;
+            for (access, purposes) in requests(&inspection.requests, spec) {
+                writeln!(out, "    {} [{access}]", purposes.join(", "))?;
             }
         }
         Err(failure) => writeln!(out, "  UNUSABLE    {failure} [{}]", failure.reason)?,
