@@ -212,14 +212,20 @@ pub fn stand_in() -> &'static Path {
     BUILT.get_or_init(|| build_program("hookward-tests", "stand-in-restic"))
 }
 
+/// Set by `cargo xtask test`: cargo has just built every program of the workspace, and
+/// would build it again with the other features of a package alone.
+const PREBUILT: &str = "HOOKWARD_TESTS_PREBUILT";
+
 /// Programs of the workspace stand beside the directory of the test's own.
 fn build_program(package: &str, name: &str) -> PathBuf {
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--package", package, "--bin", name])
-        .stdin(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success(), "cannot build {name}");
+    if std::env::var_os(PREBUILT).is_none() {
+        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--quiet", "--package", package, "--bin", name])
+            .stdin(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "cannot build {name}");
+    }
     let own = std::env::current_exe().unwrap();
     own.ancestors().map(|dir| dir.join(name)).find(|path| path.is_file()).expect("cargo has built it")
 }
