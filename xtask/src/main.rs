@@ -54,7 +54,11 @@ fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
     // The guests first and in one go: the tests would build them one by one.
     setup::components(sh, "hooks-examples")?;
     setup::components(sh, "tests/guests")?;
-    let tests = cmd!(sh, "cargo test --workspace {args...}");
+    // Under nohup and some CI systems signals come ignored, and stay so in every child:
+    // the tests are about signals.
+    let resets = cmd!(sh, "env --default-signal true").quiet().ignore_stderr().run().is_ok();
+    let tests = if resets { cmd!(sh, "env --default-signal cargo") } else { cmd!(sh, "cargo") };
+    let tests = tests.args(["test", "--workspace"]).args(args);
     // Arguments may select targets, and leave programs unbuilt that the tests run.
     let tests = if args.is_empty() { tests.env("HOOKWARD_TESTS_PREBUILT", "1") } else { tests };
     tests.run()?;
