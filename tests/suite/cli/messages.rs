@@ -191,3 +191,12 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
     assert_eq!(coloured(&lab, &["validate", "--color", "always"], &[]), (false, true));
     assert_eq!(coloured(&lab, &["validate", "--color", "always", "--log-format", "json"], &[]), (false, false));
 }
+
+/// A disk that isn't plugged in is no news for whoever reads the mail of a timer.
+#[test]
+fn a_run_that_a_preflight_hook_skips_says_nothing_on_stderr() {
+    let lab = lab(&[hook("h", &["before"], "kind = \"preflight\"", "fail-on = [\"before\"]")]);
+    let finished = run(&lab, &[SUMMARY], &["run", "p"]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""), "{finished:?}");
+    assert!(finished.stdout.contains("skipped: hook \"h\": told to fail"), "{finished:?}");
+}

@@ -67,7 +67,7 @@ fn require_path_keeps_the_gate_shut_without_a_fresh_dump() {
     }
     let finished = lab.run(["run", "p"]);
     assert_eq!((finished.code, snapshots(&lab).len()), (80, 0), "{finished:?}");
-    assert!(finished.stdout.contains("hook \"fresh-dump\""), "{finished:?}");
+    assert!(finished.stderr.contains("hook \"fresh-dump\""), "{finished:?}");
     fs::write(lab.path("dumps/db.sql"), vec![b'x'; 2048]).unwrap();
     let finished = lab.run(["run", "p"]);
     assert_eq!((finished.code, snapshots(&lab).len()), (0, 1), "{finished:?}");

@@ -13,7 +13,8 @@ use std::io::IsTerminal as _;
 
 use anstream::ColorChoice;
 use hookward_engine::log::{Level, Record};
-use hookward_engine::{Report, Status};
+use hookward_engine::{EventKind, Report, Status};
+use hookward_runner::config::Kind;
 use hookward_runner::observer::{Happening, Observer};
 use hookward_runner::restic::messages::Message;
 use tracing_subscriber::EnvFilter;
@@ -199,6 +200,8 @@ impl Observer for Show {
 fn has_failed(happening: &Happening<'_>) -> bool {
     match happening {
         Happening::Unusable { .. } => true,
+        // A preflight hook that skips the run has done what it is for.
+        Happening::HookEnded { call, .. } if (call.kind, call.event) == (Kind::Preflight, EventKind::Before) => false,
         Happening::HookEnded { call, .. } => call.failure.is_some(),
         Happening::Ended(report) => report.status != Status::Skipped && report.exit_code != 0,
         _ => false,
