@@ -42,8 +42,7 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
 
 /// The events in the order in which they can come.
 fn events(plan: &Plan) -> impl Iterator<Item = (EventKind, Vec<&HookSpec>)> {
-    let hooks = |kind| plan.hooks_on(kind).map(|(_, hook)| hook).collect::<Vec<_>>();
-    EventKind::ALL.iter().map(move |&kind| (kind, hooks(kind))).filter(|(_, hooks)| !hooks.is_empty())
+    EventKind::ALL.iter().map(|&kind| (kind, plan.hooks_on(kind))).filter(|(_, hooks)| !hooks.is_empty())
 }
 
 fn command_line(plan: &Plan) -> String {

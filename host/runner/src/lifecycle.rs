@@ -5,6 +5,7 @@
 //! exactly when its `before` was started; outcome hooks and `finally` are called
 //! whatever came before; and what they do never changes the outcome.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::exit;
 use crate::interrupt::{Interrupts, Step};
 use crate::lock::{Holder, Lock, LockError, Locks, Name};
 use crate::observer::{Happening, Observer};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, Ready};
 use crate::report::{HookCall, ResticReport, RunReport};
 use crate::restic::process::{self, Ended, Exit, Said};
 
@@ -64,8 +65,10 @@ struct Run<'a> {
     context: &'a Context,
     calls: Vec<HookCall>,
     warnings: Vec<String>,
-    /// For each hook of the plan, whether its `before` was started.
-    begun: Vec<bool>,
+    /// Places in the plan of the hooks whose `before` was started.
+    begun: BTreeSet<usize>,
+    /// A required hook has failed after the gate, retries included.
+    failed_afterwards: bool,
 }
 
 /// Carries a run out.
@@ -83,7 +86,8 @@ pub async fn run(prepared: &Prepared, context: &Context) -> Result<RunReport, Lo
         context,
         calls: Vec::new(),
         warnings: Vec::new(),
-        begun: vec![false; prepared.hooks.len()],
+        begun: BTreeSet::new(),
+        failed_afterwards: false,
     };
     let report = run.carry_out().await;
     drop(locks);
@@ -150,14 +154,13 @@ impl<'a> Run<'a> {
     async fn before(&mut self) -> Gate {
         let prepared = self.prepared;
         let stop = self.context.interrupts.step(Step::Stop);
-        for (index, spec) in prepared.plan.hooks_on(EventKind::Before) {
+        for (index, ready) in prepared.hooks_on(EventKind::Before) {
+            let spec = &ready.spec;
             if stop.is_cancelled() {
                 return Gate::Cancelled;
             }
-            if let Some(begun) = self.begun.get_mut(index) {
-                *begun = true;
-            }
-            let Some(call) = self.call(index, EventKind::Before, None, stop).await else { continue };
+            self.begun.insert(index);
+            let call = self.call(ready, EventKind::Before, None, stop).await;
             if stop.is_cancelled() {
                 return Gate::Cancelled;
             }
@@ -278,11 +281,12 @@ impl<'a> Run<'a> {
     async fn outcome_hooks(&mut self, verdict: &Verdict, restic: Option<&ResticReport>) {
         let prepared = self.prepared;
         let kind = verdict.status.event();
-        for (index, spec) in prepared.plan.hooks_on(kind) {
+        for (_, ready) in prepared.hooks_on(kind) {
             let stop = self.context.interrupts.step(self.context.interrupts.next());
             let outcome = self.outcome(verdict, restic);
-            if let Some(HookCall { failure: Some(failure), .. }) = self.call(index, kind, Some(outcome), stop).await {
-                self.warn_of(&spec.name, kind, &failure);
+            if let Some(failure) = self.call(ready, kind, Some(outcome), stop).await.failure {
+                self.failed_afterwards |= ready.spec.kind == Kind::Required;
+                self.warn_of(&ready.spec.name, kind, &failure);
             }
         }
     }
@@ -293,9 +297,10 @@ impl<'a> Run<'a> {
         let prepared = self.prepared;
         let leave = self.context.interrupts.step(Step::Leave);
         let mut owed = Vec::new();
-        for (index, spec) in prepared.plan.hooks_on(EventKind::Finally) {
+        for (index, ready) in prepared.hooks_on(EventKind::Finally) {
+            let spec = &*ready.spec;
             let paired = spec.on.contains(&EventKind::Before);
-            if paired && !self.begun.get(index).is_some_and(|begun| *begun) {
+            if paired && !self.begun.contains(&index) {
                 continue;
             }
             if leave.is_cancelled() {
@@ -303,9 +308,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             let outcome = self.outcome(verdict, restic);
-            if let Some(HookCall { failure: Some(failure), .. }) =
-                self.call(index, EventKind::Finally, Some(outcome), leave).await
-            {
+            if let Some(failure) = self.call(ready, EventKind::Finally, Some(outcome), leave).await.failure {
+                self.failed_afterwards |= spec.kind == Kind::Required;
                 if leave.is_cancelled() {
                     owed.push(spec);
                 }
@@ -315,16 +319,14 @@ impl<'a> Run<'a> {
         owed
     }
 
-    /// Calls one hook, retries included, and keeps every call. None when the plan
-    /// has no such hook, which can't be.
+    /// Calls one hook, retries included, and keeps every call.
     async fn call(
         &mut self,
-        index: usize,
+        ready: &Ready,
         kind: EventKind,
         outcome: Option<Outcome>,
         stop: &CancellationToken,
-    ) -> Option<HookCall> {
-        let ready = self.prepared.hooks.get(index)?;
+    ) -> HookCall {
         let plan = &self.prepared.plan;
         let event = Event {
             run_id: self.id.clone(),
@@ -353,7 +355,7 @@ impl<'a> Run<'a> {
             let name = &last.name;
             self.warnings.push(format!("hook \"{name}\" asked in `{kind}` to skip the run, too late: {reason}"));
         }
-        Some(last)
+        last
     }
 
     fn warn_of(&mut self, hook: &str, kind: EventKind, failure: &Failure) {
@@ -377,17 +379,7 @@ impl<'a> Run<'a> {
     /// such when a required hook failed after it, or is still owed its call.
     fn exit_code(&self, verdict: &Verdict, owed: &[&HookSpec]) -> i32 {
         let ended_well = matches!(verdict.status, Status::Success | Status::Skipped);
-        let failed_afterwards = || {
-            let last = |call: &HookCall| {
-                // Of retried calls only the last counts.
-                self.calls
-                    .iter()
-                    .rfind(|other| other.name == call.name && other.scope == call.scope && other.event == call.event)
-                    .is_some_and(|last| last.failure.is_some())
-            };
-            self.calls.iter().any(|call| call.event != EventKind::Before && call.kind == Kind::Required && last(call))
-        };
         let owes = owed.iter().any(|hook| hook.kind == Kind::Required);
-        if ended_well && (owes || failed_afterwards()) { exit::FAILED_AFTERWARDS } else { verdict.exit_code }
+        if ended_well && (owes || self.failed_afterwards) { exit::FAILED_AFTERWARDS } else { verdict.exit_code }
     }
 }

@@ -182,12 +182,9 @@ impl Plan {
     }
 
     /// The hooks of an event, in the order of their calls.
-    pub fn hooks_on(&self, kind: EventKind) -> impl Iterator<Item = (usize, &HookSpec)> {
-        let mut hooks: Vec<_> = self.hooks.iter().enumerate().filter(|(_, hook)| hook.on.contains(&kind)).collect();
-        if kind != EventKind::Before {
-            hooks.reverse();
-        }
-        hooks.into_iter()
+    #[must_use]
+    pub fn hooks_on(&self, kind: EventKind) -> Vec<&HookSpec> {
+        in_order(self.hooks.iter().filter(|hook| hook.on.contains(&kind)), kind)
     }
 
     /// The locks of the run, in the one order in which they are taken.
@@ -237,6 +234,12 @@ impl Plan {
             restic.stderr = Route::Inherit;
         }
     }
+}
+
+/// Hooks in the order of their calls: as they stand for `before`, and the other way
+/// round after it.
+pub(crate) fn in_order<T>(hooks: impl DoubleEndedIterator<Item = T>, kind: EventKind) -> Vec<T> {
+    if kind == EventKind::Before { hooks.collect() } else { hooks.rev().collect() }
 }
 
 /// `restic OPERATION`, the profile's part, and what was given besides. Sources come

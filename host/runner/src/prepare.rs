@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hookward_engine::event::Scope;
+use hookward_engine::event::{EventKind, Scope};
 use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
 use tokio::task::JoinSet;
 
 use crate::config::{HookSpec, Kind, Location};
-use crate::plan::Plan;
+use crate::plan::{Plan, in_order};
 
 /// A plan whose hooks can be called.
 #[derive(Debug)]
@@ -106,6 +106,12 @@ impl Prepared {
     pub fn without_hooks(mut plan: Plan) -> Self {
         plan.hooks.clear();
         Self { plan, hooks: Vec::new() }
+    }
+
+    /// The hooks of an event, in the order of their calls, each with its place in the
+    /// plan. Only what was prepared can be called: no other list is asked.
+    pub(crate) fn hooks_on(&self, kind: EventKind) -> Vec<(usize, &Ready)> {
+        in_order(self.hooks.iter().enumerate().filter(|(_, ready)| ready.spec.on.contains(&kind)), kind)
     }
 
     /// What each hook of the plan is, in its order.
