@@ -16,7 +16,7 @@ mod bindings {
 
     wasmtime::component::bindgen!({
         path: "wit/0.1.0",
-        world: "hook",
+        world: "full",
         imports: { default: trappable },
         exports: { default: async },
     });
