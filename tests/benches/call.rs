@@ -148,7 +148,7 @@ fn warm_call(criterion: &mut Criterion) {
     let engine = Engine::new(Options::default()).unwrap();
     let limits = Limits::default();
     let component = runtime.block_on(engine.load(component, None, &limits)).unwrap();
-    let hook = component.hook(limits, Grants::default());
+    let hook = component.hook(limits, Grants::default()).unwrap();
     let event = hookward_tests::event();
     let (sink, cancel) = (Arc::new(Discard), CancellationToken::new());
     group.bench_function("hookward", |bencher| {

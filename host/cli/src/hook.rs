@@ -86,7 +86,9 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let report = runtime.block_on(async {
         let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(unusable)?;
         let sink: Arc<dyn Sink> = Arc::new(Both(Arc::clone(&kept), Arc::clone(&show)));
-        anyhow::Ok(component.hook(limits, grants).call(&event, sink, interrupts.step(Step::Stop)).await)
+        anyhow::Ok(
+            component.hook(limits, grants).map_err(unusable)?.call(&event, sink, interrupts.step(Step::Stop)).await,
+        )
     })?;
     runtime.shutdown_background();
     drop(listener);

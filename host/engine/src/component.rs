@@ -17,7 +17,7 @@ use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
 use crate::text::{clean, cut};
-use crate::{Event, Grants, Limits};
+use crate::{Event, Grants, Limits, requests};
 
 /// A compiled component that can be a hook. Cheap to clone.
 #[derive(Clone)]
@@ -52,9 +52,12 @@ impl Component {
     }
 
     /// Makes a hook of it.
-    #[must_use]
-    pub fn hook(&self, limits: Limits, grants: Grants) -> Hook {
-        Hook { component: self.clone(), limits, grants: Arc::new(grants) }
+    ///
+    /// # Errors
+    /// When it imports a gated interface that isn't granted.
+    pub fn hook(&self, limits: Limits, grants: Grants) -> Result<Hook, Failure> {
+        requests::check_granted(&self.inspection.requests, &grants)?;
+        Ok(Hook { component: self.clone(), limits, grants: Arc::new(grants) })
     }
 }
 

@@ -40,9 +40,14 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// Links the host functions of every version.
+/// Links what needs no grant, of every version.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     v0_1_0::link(linker)
+}
+
+/// Links what needs a grant, of every version.
+pub(crate) fn link_brokered(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    v0_1_0::link_brokered(linker)
 }
 
 /// Whether the component's `run` is that of the version.

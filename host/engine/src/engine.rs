@@ -3,7 +3,7 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::component::Linker;
 
@@ -14,7 +14,7 @@ use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Digest, Limits, contract, limits, requests, settings};
+use crate::{Access, Digest, Limits, contract, limits, requests, settings};
 
 /// Room on a hook's stack for the host functions that it calls.
 const HOST_STACK: usize = 1 << 20;
@@ -47,7 +47,11 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
-    pub(crate) linker: Linker<State>,
+    /// What needs no grant.
+    linker: Linker<State>,
+    /// With what needs one: some hundred functions more, linked for the first
+    /// component that imports one of them.
+    brokered: OnceLock<Linker<State>>,
     pub(crate) ticker: Ticker,
     options: Options,
     compiler: u64,
@@ -104,7 +108,7 @@ impl Engine {
         let mut hasher = std::hash::DefaultHasher::new();
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
         let compiler = hasher.finish();
-        Ok(Self(Arc::new(Inner { wasmtime, linker, ticker, options, compiler })))
+        Ok(Self(Arc::new(Inner { wasmtime, linker, brokered: OnceLock::new(), ticker, options, compiler })))
     }
 
     /// Loads a component from a file.
@@ -144,12 +148,28 @@ impl Engine {
             );
             Failure::new(Reason::WrongSignature, crate::text::clean(&message))
         })?;
-        let linked = self.0.linker.instantiate_pre(&compiled).map_err(|error| {
+        let linker = self.linker(&inspection)?;
+        let linked = linker.instantiate_pre(&compiled).map_err(|error| {
             Failure::new(Reason::UnknownImport, crate::text::clean(&format!("cannot be linked: {error:#}")))
         })?;
         let linked = contract::Linked::new(version, linked)
             .map_err(|error| Failure::new(Reason::WrongSignature, crate::text::clean(&format!("{error:#}"))))?;
         Ok(Component::new(self.clone(), linked, version, inspection))
+    }
+
+    /// The linker for a component: the larger one only where it is needed.
+    fn linker(&self, inspection: &Inspection) -> Result<&Linker<State>, Failure> {
+        let Inner { linker, brokered, .. } = &*self.0;
+        if !inspection.requests.iter().any(|request| matches!(request.access, Access::Gated(_))) {
+            return Ok(linker);
+        }
+        if let Some(brokered) = brokered.get() {
+            return Ok(brokered);
+        }
+        let mut larger = linker.clone();
+        contract::link_brokered(&mut larger)
+            .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
+        Ok(brokered.get_or_init(|| larger))
     }
 
     /// The compiled component: from the cache, or compiled and cached.

@@ -3,7 +3,7 @@
 //!
 //! The data's path: bytes -> [`Inspection`] -> [`Component`] (checked against what
 //! this host can give, compiled, linked) -> [`Hook`] (with [`Limits`] and
-//! [`Grants`]) -> [`Report`]. A failure anywhere on it is a [`Failure`] with a
+//! [`Grants`], which cover what it imports) -> [`Report`]. A failure anywhere on it is a [`Failure`] with a
 //! [`Reason`] of its own.
 //!
 //! The crate knows nothing of restic, of configuration files or of a command line.
@@ -38,7 +38,7 @@
 //!     outcome: None,
 //! };
 //! let log = Arc::new(Mutex::new(Vec::new()));
-//! let report = component.hook(limits, grants).call(&event, log.clone(), &CancellationToken::new()).await;
+//! let report = component.hook(limits, grants)?.call(&event, log.clone(), &CancellationToken::new()).await;
 //! match report.result {
 //!     Ok(()) => println!("ok after {:?} with {} units of fuel", report.wall, report.fuel),
 //!     Err(failure) => println!("{}: {failure}", failure.reason),
@@ -52,6 +52,7 @@ pub mod limits;
 pub mod log;
 
 mod cache;
+mod command;
 mod compile;
 mod component;
 mod contract;
@@ -62,9 +63,11 @@ mod image;
 mod inspect;
 mod limiter;
 mod output;
+mod plan;
 mod reason;
 mod recorder;
 mod requests;
+mod secrets;
 mod settings;
 mod state;
 mod text;

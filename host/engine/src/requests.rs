@@ -1,5 +1,6 @@
 //! What a component asks for by its imports, and which of it needs a grant.
 
+use crate::Grants;
 use crate::contract::Version;
 use crate::reason::{Failure, Reason};
 
@@ -35,14 +36,14 @@ pub struct Request {
 const INTERFACES: &[(&str, Access, &str)] = &[
     ("wasi:cli/environment", Access::Empty("env"), "read environment variables"),
     ("wasi:filesystem/", Access::Empty("dirs"), "read and write files"),
-    ("wasi:sockets/", Access::Free, "open sockets (no address can be reached)"),
+    ("wasi:sockets/", Access::Empty("tcp"), "open TCP connections"),
     ("wasi:cli/", Access::Free, "use standard streams, exit"),
     ("wasi:clocks/", Access::Free, "tell the time and wait"),
     ("wasi:io/", Access::Free, "wait for and read streams"),
     ("wasi:random/", Access::Free, "draw random numbers"),
     ("wasi:config/store", Access::Free, "read the hook's own settings"),
     ("wasi:http/", Access::Gated("http"), "make HTTP requests"),
-    ("wasi:keyvalue/", Access::Gated("state"), "keep state from run to run"),
+    ("wasi:keyvalue/store", Access::Gated("state"), "keep state from run to run"),
     ("hookward:hook/types", Access::Free, "understand the event"),
     ("hookward:hook/log", Access::Free, "write log messages"),
     ("hookward:hook/control", Access::Free, "skip the run, add warnings"),
@@ -68,8 +69,7 @@ impl Request {
         name.starts_with("hookward:hook/").then_some(version)
     }
 
-    /// Refuses an import that this host can't serve. No gated interface can be
-    /// granted yet: the brokered capabilities have no host side in this version.
+    /// Refuses an import that this host can't serve.
     fn check(&self) -> Result<(), Failure> {
         let import = &self.import;
         if let Some(wanted) = self.contract_version()
@@ -91,24 +91,30 @@ impl Request {
             return Err(Failure::new(Reason::InterfaceVersion, message));
         }
         match self.access {
-            Access::Free | Access::Empty(_) => Ok(()),
-            Access::Gated(grant) => {
-                let message = format!(
-                    "imports {import} ({}), which needs the grant `{grant}`; \
-                     this version of hookward cannot give it, so the hook cannot run here",
-                    self.purpose
-                );
-                Err(Failure::new(Reason::ImportNotGranted, message))
-            }
+            Access::Free | Access::Empty(_) | Access::Gated(_) => Ok(()),
             Access::Unknown => {
                 let message = format!(
                     "imports {import}, which is not an interface that a hook can have: \
-                     hooks may import WASI 0.2, wasi:config/store and hookward:hook"
+                     hooks may import WASI 0.2, wasi:config/store, wasi:keyvalue/store, wasi:http and hookward:hook"
                 );
                 Err(Failure::new(Reason::UnknownImport, message))
             }
         }
     }
+}
+
+/// Refuses a hook whose component imports a gated interface that isn't granted.
+pub(crate) fn check_granted(requests: &[Request], grants: &Grants) -> Result<(), Failure> {
+    for request in requests {
+        if let Access::Gated(grant) = request.access
+            && !grants.cover(grant)
+        {
+            let Request { import, purpose, .. } = request;
+            let message = format!("imports {import} ({purpose}), which needs the grant `{grant}`");
+            return Err(Failure::new(Reason::ImportNotGranted, message));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a component whose requests go beyond what its host can give.

@@ -73,6 +73,7 @@ pub fn unusable(component: &Path, failure: &Failure) -> String {
 /// What to do about a component that can't be used, where its failure doesn't say.
 fn help(reason: Reason) -> Option<&'static str> {
     Some(match reason {
+        Reason::ImportNotGranted => "add it to the hook's `grants`; `hookward hook inspect` lists all that it asks for",
         Reason::Unreadable => "correct the path, or put the component there",
         Reason::Digest => "if the new component is meant, pin its digest; if not, put the pinned one back",
         Reason::Empty | Reason::NotWasm | Reason::Truncated | Reason::Invalid => {
@@ -150,7 +151,7 @@ async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let hook = component.map(|component| component.hook(spec.limits.clone(), grants(spec)));
+        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec)));
         Ready { spec: Arc::new(spec.clone()), hook }
     };
     hooks.iter().map(ready).collect()
@@ -162,12 +163,17 @@ fn unusable_hooks(hooks: &[Ready]) -> impl Iterator<Item = UnusableHook> {
 
 impl UnusableHook {
     fn new(spec: &HookSpec, failure: &Failure) -> Self {
-        let pinned = spec.digest_location.as_ref().filter(|_| failure.reason == Reason::Digest);
+        let place = match failure.reason {
+            Reason::Digest => spec.digest_location.as_ref().unwrap_or(&spec.component_location),
+            // What is missing would stand in the hook's own table.
+            Reason::ImportNotGranted => &spec.location,
+            _ => &spec.component_location,
+        };
         Self {
             name: spec.name.clone(),
             scope: spec.scope,
             kind: spec.kind,
-            location: pinned.unwrap_or(&spec.component_location).clone(),
+            location: place.clone(),
             component: spec.component.clone(),
             failure: failure.clone(),
         }

@@ -102,7 +102,7 @@ async fn the_same_call_takes_the_same_fuel() {
 async fn every_call_has_a_fresh_instance() {
     let component = hostile().await;
     let call = Call::mode("count");
-    let hook = component.hook(call.limits.clone(), call.grants.clone());
+    let hook = component.hook(call.limits.clone(), call.grants.clone()).unwrap();
     for _ in 0..5 {
         let report = hook.call(&call.event, call.log.clone(), &call.cancel).await;
         assert_eq!(report.result.unwrap_err().message, "1");

@@ -129,7 +129,7 @@ impl Sink for Slow {
 async fn ok_after_the_deadline_is_a_timeout() {
     let call = Call::mode("log").text("x").timeout(100);
     let slow = std::sync::Arc::new(Slow(Duration::from_millis(200)));
-    let report = hostile().await.hook(call.limits, call.grants).call(&call.event, slow, &call.cancel).await;
+    let report = hostile().await.hook(call.limits, call.grants).unwrap().call(&call.event, slow, &call.cancel).await;
     assert_eq!(report.result.unwrap_err().reason, Reason::Timeout);
     still_serves().await;
 }

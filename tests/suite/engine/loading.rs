@@ -160,37 +160,6 @@ async fn imports_that_no_host_knows() {
 }
 
 #[tokio::test]
-async fn imports_that_were_not_granted() {
-    for (package, interface, version, grant) in [
-        ("wasi:http", "outgoing-handler", "0.2.6", "http"),
-        ("wasi:keyvalue", "store", "0.2.0", "state"),
-        ("hookward:hook", "command", "0.1.0", "commands"),
-        ("hookward:hook", "secrets", "0.1.0", "secrets"),
-        ("hookward:hook", "plan", "0.1.0", "plan"),
-    ] {
-        let name = format!("{package}/{interface}@{version}");
-        let bytes = if package == "hookward:hook" {
-            // The contract's package can't be declared twice: its text is patched.
-            let other = importing("hookward:hoot", interface, version);
-            replaced(&other, b"hookward:hoot", b"hookward:hook")
-        } else {
-            importing(package, interface, version)
-        };
-        refused(bytes, Reason::ImportNotGranted, &[&name, &format!("`{grant}`")]).await;
-    }
-}
-
-/// Replaces a name by one of the same length.
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let mut bytes = bytes.to_vec();
-    while let Some(at) = bytes.windows(from.len()).position(|window| window == from) {
-        bytes[at..at + to.len()].copy_from_slice(to);
-    }
-    bytes
-}
-
-#[tokio::test]
 async fn interfaces_of_another_time() {
     let newer = importing("hookward:hook", "log", "0.2.0");
     refused(newer, Reason::InterfaceVersion, &["hookward:hook@0.2.0", "this host serves 0.1.0"]).await;

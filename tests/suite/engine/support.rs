@@ -126,7 +126,7 @@ impl Call {
     /// Calls a component other than `hostile`.
     pub(crate) async fn of(self, component: &Component) -> Outcome {
         let Self { limits, grants, event, cancel, log } = self;
-        let report = component.hook(limits, grants).call(&event, log.clone(), &cancel).await;
+        let report = component.hook(limits, grants).unwrap().call(&event, log.clone(), &cancel).await;
         let records = std::mem::take(&mut *log.lock().unwrap());
         Outcome { report, records }
     }

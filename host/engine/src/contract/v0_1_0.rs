@@ -1,5 +1,7 @@
 //! `hookward:hook@0.1.0`.
 
+mod brokered;
+
 use std::time::Duration;
 
 use wasmtime::Engine;
@@ -17,17 +19,27 @@ mod bindings {
     wasmtime::component::bindgen!({
         path: "wit/0.1.0",
         world: "full",
-        imports: { default: trappable },
+        imports: {
+            "hookward:hook/command": async | trappable,
+            "hookward:hook/plan": async | trappable,
+            "hookward:hook/secrets": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
     });
 }
 
-pub(crate) use bindings::HookPre;
+pub(super) use brokered::link as link_brokered;
+
+pub(crate) use bindings::FullPre as HookPre;
 use bindings::hookward::hook::types as wit;
 use bindings::hookward::hook::{control, log};
 
+/// Links what needs no grant.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    bindings::Hook::add_to_linker::<_, HasSelf<Recorder>>(linker, |state| &mut state.recorder)
+    wit::add_to_linker::<_, HasSelf<Recorder>>(linker, |state| &mut state.recorder)?;
+    log::add_to_linker::<_, HasSelf<Recorder>>(linker, |state| &mut state.recorder)?;
+    control::add_to_linker::<_, HasSelf<Recorder>>(linker, |state| &mut state.recorder)
 }
 
 pub(super) fn typecheck(engine: &Engine, component: &Component) -> wasmtime::Result<()> {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookward_engine::{DirGrant, EventKind, Limits, Scope};
+use hookward_engine::{EventKind, Limits, Scope};
 
 use super::diagnostic::{Diagnostic, Place, suggest};
 use super::schema::{self, At, Size};
-use super::value::{Checker, normal};
-use super::{Backoff, Digest, GrantSpec, HookSpec, Kind, OPERATIONS, Operations, Retry};
+use super::value::Checker;
+use super::{Backoff, Digest, HookSpec, Kind, OPERATIONS, Operations, Retry, grants};
 
 /// The hooks of one scope; `names` holds those that it already has.
 pub(super) fn hooks(
@@ -49,7 +49,7 @@ fn hook(check: &mut Checker<'_>, scope: Scope, at: &At<schema::Hook>, defaults: 
     let operations = hook.operations.as_ref().map_or_else(Operations::default, |given| operations(check, given));
     let kind = choice(check, "kind", hook.kind.as_ref(), Kind::ALL, Kind::as_str);
     let retry = hook.retry.as_ref().map_or_else(Retry::default, |given| retry(check, given));
-    let grants = grants(check, &hook.grants);
+    let grants = grants::resolve(check, &hook.grants);
     Some(HookSpec {
         name: name?,
         scope,
@@ -176,49 +176,6 @@ fn retry(check: &mut Checker<'_>, retry: &schema::Retry) -> Retry {
     }
     let max_delay = longest.map_or(defaults.max_delay.max(delay), |(_, longest)| longest);
     Retry { attempts, delay, backoff, max_delay }
-}
-
-fn grants(check: &mut Checker<'_>, grants: &schema::Grants) -> GrantSpec {
-    let mut spec = GrantSpec::default();
-    let mut guests = BTreeMap::new();
-    for at in &grants.dirs {
-        let dir = at.get();
-        let Some(host) = check.path("`host`", &dir.host) else { continue };
-        let guest = match &dir.guest {
-            Some(guest) => check.text("`guest`", guest),
-            None => {
-                let guest = host.to_str().map(str::to_owned);
-                if guest.is_none() {
-                    let message = format!("the path {} is not UTF-8", host.display());
-                    check.error(&dir.host, message, "add `guest`, the path at which the hook sees it");
-                }
-                guest
-            }
-        };
-        let Some(guest) = guest else { continue };
-        let place = check.place(dir.guest.as_ref().unwrap_or(&dir.host).span());
-        match guests.get(&normal(&guest)) {
-            Some(first) => {
-                let message = format!("two directories are granted at `{guest}`");
-                let help = "give each its own `guest`";
-                let first: &Place = first;
-                check.errors.push(Diagnostic::at(place, message, help).related(first.clone(), "the first one"));
-            }
-            None => {
-                guests.insert(normal(&guest), place);
-            }
-        }
-        spec.dirs.push(check.located(at, DirGrant { host, guest, write: dir.write }));
-    }
-    for at in &grants.env {
-        if at.get().contains('=') {
-            let message = format!("`{}` is not the name of a variable", at.get());
-            check.error(at, message, "write the name alone: its value is that of hookward's own environment");
-        } else if let Some(name) = check.text("a name in `env`", at) {
-            spec.env.push(check.located(at, name));
-        }
-    }
-    spec
 }
 
 /// A hook's settings as it reads them: a text as it is, anything else as JSON.

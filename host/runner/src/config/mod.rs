@@ -14,6 +14,7 @@
 
 mod diagnostic;
 mod find;
+mod grants;
 mod hook;
 mod load;
 mod parse;

@@ -4,6 +4,8 @@
 //! stay texts here, so that every bad one of a file is reported, not only the
 //! first. The doc comments are the descriptions in the published JSON schema.
 
+mod grants;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema as schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
+pub(super) use self::grants::*;
 use super::{Backoff, Kind};
 
 /// A value and the place where it is written.
@@ -348,31 +351,6 @@ pub(super) struct Retry {
     pub(super) backoff: Option<At<String>>,
     /// Longest pause, such as `1m`.
     pub(super) max_delay: Option<At<String>>,
-}
-
-/// What a hook may use.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Grants {
-    /// Directories of the host.
-    #[serde(default)]
-    pub(super) dirs: Vec<At<Dir>>,
-    /// Names of environment variables.
-    #[serde(default)]
-    pub(super) env: Vec<At<String>>,
-}
-
-/// One directory of the host.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Dir {
-    /// Directory on the host, relative to this file. `${VAR}` is expanded.
-    pub(super) host: At<String>,
-    /// Path at which the hook sees it; that of the host when not given.
-    pub(super) guest: Option<At<String>>,
-    /// Whether the hook may change what is below it.
-    #[serde(default)]
-    pub(super) write: bool,
 }
 
 /// The JSON schema of the file, for editors and other tools.
