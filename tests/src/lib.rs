@@ -9,9 +9,11 @@
 )]
 
 mod component;
+pub mod counterparts;
 mod guests;
 pub mod lab;
 pub mod pty;
+pub mod repository;
 
 use hookward_engine::Event;
 use hookward_engine::event::{EventKind, Scope, Trigger};

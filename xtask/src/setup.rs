@@ -39,18 +39,57 @@ pub(crate) fn restic(sh: &Shell) -> anyhow::Result<()> {
         ("apk", &[&["add", "restic"]]),
         ("brew", &[&["install", "restic"]]),
     ];
-    let found = |name: &str| cmd!(sh, "sh -c").arg(format!("command -v {name}")).quiet().ignore_stdout().run().is_ok();
-    let Some((manager, steps)) = managers.into_iter().find(|(manager, _)| found(manager)) else {
+    let Some((manager, steps)) = managers.into_iter().find(|(manager, _)| has(sh, manager)) else {
         bail!("restic is missing, and no known package manager is here: install restic, then try again");
     };
     println!("restic is missing: installing it with {manager}");
-    let root = cmd!(sh, "id -u").quiet().read()? == "0";
-    for &arguments in steps {
-        if root || manager == "brew" {
-            cmd!(sh, "{manager} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()?;
-        } else {
-            cmd!(sh, "sudo {manager} {arguments...}").run()?;
-        }
+    steps.iter().try_for_each(|arguments| manage(sh, manager, arguments))
+}
+
+/// What the example hooks are tested against: programs, and the packages of Debian
+/// that have them.
+const COUNTERPARTS: &[(&str, &str)] = &[
+    ("/bin/busybox", "busybox-static"),
+    ("mariadb-dump", "mariadb-client"),
+    ("mariadbd", "mariadb-server-core"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("pg_dump", "postgresql"),
+    ("podman", "podman"),
+    ("runc", "runc"),
+    ("sqlite3", "sqlite3"),
+];
+
+/// Installs what the example hooks are tested against, where the packages have the
+/// names that are known here. Tests of what is missing leave themselves out.
+pub(crate) fn counterparts(sh: &Shell) -> anyhow::Result<()> {
+    let missing: Vec<_> = COUNTERPARTS.iter().filter(|(program, _)| !has(sh, program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|(program, _)| *program).collect();
+    if !has(sh, "apt-get") {
+        println!("missing, and so left out of the tests: {}", names.join(", "));
+        return Ok(());
+    }
+    println!("missing: {}; installing them with apt-get", names.join(", "));
+    let packages = missing.iter().map(|(_, package)| *package);
+    let install: Vec<_> = ["install", "-y", "--no-install-recommends"].into_iter().chain(packages).collect();
+    manage(sh, "apt-get", &["update"])?;
+    manage(sh, "apt-get", &install)
+}
+
+/// Whether a program is there, also one for the administrator.
+fn has(sh: &Shell, program: &str) -> bool {
+    let script = format!("PATH=$PATH:/usr/sbin:/sbin command -v {program}");
+    cmd!(sh, "sh -c").arg(script).quiet().ignore_stdout().run().is_ok()
+}
+
+/// Runs a package manager, which wants to be root's.
+fn manage(sh: &Shell, manager: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    if manager == "brew" || cmd!(sh, "id -u").quiet().read()? == "0" {
+        cmd!(sh, "{manager} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()?;
+    } else {
+        cmd!(sh, "sudo {manager} {arguments...}").run()?;
     }
     Ok(())
 }

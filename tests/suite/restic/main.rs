@@ -10,7 +10,6 @@
 )]
 
 mod cancel;
-mod examples;
 mod fidelity;
 mod gate;
 mod large;
@@ -19,4 +18,5 @@ mod outcome;
 mod prompt;
 mod shell;
 mod stand_in;
-mod support;
+
+use hookward_tests::repository as support;

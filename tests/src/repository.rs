@@ -1,4 +1,4 @@
-//! A lab with a real repository, and the ways in which restic is started.
+//! A lab with a real repository, and the ways in which the real restic is started.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,14 +6,15 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use hookward_tests::lab::{Finished, Lab, code, hookward};
+use crate::lab::{Finished, Lab, code, hookward};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(crate) const EVENTS: &[&str] = &["before", "success", "warning", "failure", "cancelled", "skipped", "finally"];
+/// Every event of a run.
+pub const EVENTS: &[&str] = &["before", "success", "warning", "failure", "cancelled", "skipped", "finally"];
 
 /// Every restic here has this password.
-pub(crate) const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
 const BASE: &str = r#"version = 1
 [repository.r]
@@ -26,12 +27,12 @@ tags = ["t"]
 "#;
 
 /// A lab with an empty repository, and a profile `p` with these hooks.
-pub(crate) fn lab(hooks: &[String]) -> Lab {
+pub fn lab(hooks: &[String]) -> Lab {
     lab_with("", hooks)
 }
 
 /// The same, with more keys of the profile.
-pub(crate) fn lab_with(profile: &str, hooks: &[String]) -> Lab {
+pub fn lab_with(profile: &str, hooks: &[String]) -> Lab {
     let lab = Lab::new();
     copy(template(), &lab.path("repo"));
     fs::write(lab.path("password"), PASSWORD).unwrap();
@@ -65,17 +66,17 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A required hook of the profile that notes its calls under this name.
-pub(crate) fn hook(name: &str, on: &[&str], more: &str, config: &str) -> String {
+pub fn hook(name: &str, on: &[&str], more: &str, config: &str) -> String {
     Lab::probe("profile.p.hook", name, on, more, config)
 }
 
 /// A global hook that notes every event of every subcommand.
-pub(crate) fn witness() -> String {
+pub fn witness() -> String {
     Lab::probe("hook", "witness", EVENTS, "operations = [\"*\"]", "")
 }
 
 /// restic itself, told of the lab's repository by its environment.
-pub(crate) fn restic(lab: &Lab, args: &[&str]) -> Command {
+pub fn restic(lab: &Lab, args: &[&str]) -> Command {
     let mut command = lab.command("restic");
     command.args(args);
     known(&mut command, lab);
@@ -83,13 +84,13 @@ pub(crate) fn restic(lab: &Lab, args: &[&str]) -> Command {
 }
 
 /// Tells a command of the repository and its password.
-pub(crate) fn known(command: &mut Command, lab: &Lab) {
+pub fn known(command: &mut Command, lab: &Lab) {
     command.env("RESTIC_REPOSITORY", lab.path("repo")).env("RESTIC_PASSWORD_FILE", lab.path("password"));
 }
 
 /// How restic is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// Without Hookward.
     Alone,
     /// `hookward exec`, with hooks.
@@ -104,10 +105,10 @@ pub(crate) enum Way {
 
 impl Way {
     /// Those that are to be like [`Way::Alone`].
-    pub(crate) const BEHIND: &[Self] = &[Self::Exec, Self::ExecBare, Self::StandIn, Self::StandInBare];
+    pub const BEHIND: &[Self] = &[Self::Exec, Self::ExecBare, Self::StandIn, Self::StandInBare];
 
     /// The program and its first arguments.
-    pub(crate) fn words(self, lab: &Lab) -> Vec<String> {
+    pub fn words(self, lab: &Lab) -> Vec<String> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         match self {
             Self::Alone => vec!["restic".to_owned()],
@@ -119,13 +120,13 @@ impl Way {
     }
 
     /// Its environment, on top of the lab's.
-    pub(crate) fn env(self, lab: &Lab, command: &mut Command) {
+    pub fn env(self, lab: &Lab, command: &mut Command) {
         let file = if matches!(self, Self::ExecBare | Self::StandInBare) { "bare.toml" } else { "hookward.toml" };
         command.env("HOOKWARD_CONFIG", lab.path(file)).env("HOOKWARD_PROFILE", "p");
     }
 
     /// The command, told of the repository.
-    pub(crate) fn command(self, lab: &Lab, args: &[&str]) -> Command {
+    pub fn command(self, lab: &Lab, args: &[&str]) -> Command {
         let words = self.words(lab);
         let mut command = lab.command(&words[0]);
         command.args(&words[1..]).args(args);
@@ -135,7 +136,7 @@ impl Way {
     }
 
     /// The command on a terminal of its own, not told of any password.
-    pub(crate) fn on_terminal(self, lab: &Lab, args: &[&str]) -> Command {
+    pub fn on_terminal(self, lab: &Lab, args: &[&str]) -> Command {
         let words = self.words(lab);
         let mut command = lab.on_terminal(&words[0]);
         command.args(&words[1..]).args(args);
@@ -144,32 +145,33 @@ impl Way {
         command
     }
 
-    pub(crate) fn calls_hooks(self) -> bool {
+    /// Whether hooks are called on this way.
+    pub fn calls_hooks(self) -> bool {
         matches!(self, Self::Exec | Self::StandIn)
     }
 }
 
 /// The snapshots of the lab's repository.
-pub(crate) fn snapshots(lab: &Lab) -> Vec<Value> {
+pub fn snapshots(lab: &Lab) -> Vec<Value> {
     let output = restic(lab, &["snapshots", "--json", "--no-lock"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice::<Option<Vec<Value>>>(&output.stdout).unwrap().unwrap_or_default()
 }
 
 /// Locks that stand in the repository.
-pub(crate) fn locks(lab: &Lab) -> usize {
+pub fn locks(lab: &Lab) -> usize {
     fs::read_dir(lab.path("repo/locks")).unwrap().count()
 }
 
 /// Makes a snapshot of the sources, without Hookward.
-pub(crate) fn back_up(lab: &Lab) {
+pub fn back_up(lab: &Lab) {
     let source = lab.path("source");
     let output = restic(lab, &["backup", "--tag", "t", source.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
 
 /// Runs `hookward ARGS --json` and returns how it ended and its only run.
-pub(crate) fn run(lab: &Lab, args: &[&str]) -> (Finished, Value) {
+pub fn run(lab: &Lab, args: &[&str]) -> (Finished, Value) {
     let finished = lab.run([args, &["--json"]].concat());
     let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"));
     assert_eq!(report["exit-code"], finished.code, "{report:#}");
@@ -178,7 +180,7 @@ pub(crate) fn run(lab: &Lab, args: &[&str]) -> (Finished, Value) {
 }
 
 /// Exit code of restic alone.
-pub(crate) fn code_alone(mut command: Command) -> i32 {
+pub fn code_alone(mut command: Command) -> i32 {
     let Output { status, .. } = command.output().unwrap();
     code(status)
 }

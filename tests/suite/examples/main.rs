@@ -1,0 +1,16 @@
+//! The hooks that come with Hookward, each with the tables that its page shows, around
+//! the real restic and against real counterparts.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "the whole crate is tests"
+)]
+
+mod counterparts;
+mod page;
+mod require_path;
+mod summary_guard;
+mod time_window;
