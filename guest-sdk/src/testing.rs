@@ -39,7 +39,15 @@
 
 mod call;
 mod event;
+mod http;
+mod mock;
 pub(crate) mod recorder;
+mod report;
 
-pub use call::{Call, Hook, Log, Report};
+pub use call::{Call, Hook};
 pub use event::{EventBuilder, event, outcome};
+pub use http::{Request, Response, response};
+pub use mock::{OutputBuilder, output};
+pub use report::{Log, Report};
+
+pub use crate::command::Invocation;
