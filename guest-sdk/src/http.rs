@@ -44,7 +44,7 @@ pub use request::Request;
 pub use response::Response;
 
 /// What is sent: a request with everything in it decided.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Outgoing {
     pub(crate) method: String,
     pub(crate) url: url::Url,

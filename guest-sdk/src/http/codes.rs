@@ -106,3 +106,50 @@ fn named(message: &str, field: Option<&FieldSizePayload>) -> String {
     let message = detailed(message, name);
     sized(&message, field.and_then(|field| field.field_size).map(u64::from))
 }
+
+#[cfg(test)]
+mod tests {
+    use wasip2::http::types::DnsErrorPayload;
+
+    use super::*;
+    use crate::http::url::Url;
+
+    fn told(code: &ErrorCode) -> (ErrorKind, String) {
+        let (url, _) = Url::parse("https://h:8443/path?token=1").unwrap();
+        let outgoing = Outgoing {
+            method: "POST".to_owned(),
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: None,
+            max_body: 0,
+        };
+        let Problem { kind, message } = problem(code, &outgoing);
+        (kind, message)
+    }
+
+    #[test]
+    fn codes_are_told_with_what_they_carry() {
+        let (kind, message) = told(&ErrorCode::HttpRequestDenied);
+        assert_eq!(kind, ErrorKind::Denied);
+        assert_eq!(message, "the host doesn't allow POST https://h:8443/path: grant it in `grants.http`");
+        let (kind, message) = told(&ErrorCode::DestinationIpProhibited);
+        assert_eq!((kind, message.as_str()), (ErrorKind::Denied, "the host doesn't allow the address of h:8443"));
+        let dns = DnsErrorPayload { rcode: Some("NXDOMAIN".to_owned()), info_code: None };
+        assert_eq!(told(&ErrorCode::DnsError(dns)).1, "the name of the server can't be resolved: NXDOMAIN");
+        assert_eq!(
+            told(&ErrorCode::HttpResponseBodySize(Some(10))),
+            (
+                ErrorKind::TooLarge,
+                "the body of the response is larger than the host lets through (10 bytes)".to_owned()
+            )
+        );
+        let field = FieldSizePayload { field_name: Some("cookie".to_owned()), field_size: Some(9000) };
+        assert_eq!(
+            told(&ErrorCode::HttpRequestHeaderSize(Some(field))).1,
+            "a header of the request is too large: cookie (9000 bytes)"
+        );
+        assert_eq!(told(&ErrorCode::InternalError(Some(String::new()))).1, "the host failed");
+        assert_eq!(told(&ErrorCode::ConnectionReadTimeout).0, ErrorKind::Timeout);
+    }
+}

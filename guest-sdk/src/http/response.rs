@@ -2,12 +2,14 @@
 
 use serde::de::DeserializeOwned;
 
+use super::url::Url;
 use super::{Error, ErrorKind, Incoming, Outgoing, Problem};
 
 /// What a server answered, with the whole body.
 #[derive(Debug, Clone)]
 pub struct Response {
-    request: Outgoing,
+    method: String,
+    url: Url,
     incoming: Incoming,
 }
 
@@ -16,7 +18,8 @@ const TOLD: usize = 200;
 
 impl Response {
     pub(super) fn new(request: Outgoing, incoming: Incoming) -> Self {
-        Self { request, incoming }
+        // The headers stay behind: a token may stand in them.
+        Self { method: request.method, url: request.url, incoming }
     }
 
     /// The status: 200, 404, ...
@@ -81,7 +84,7 @@ impl Response {
     }
 
     fn error(&self, kind: ErrorKind, message: String) -> Error {
-        Error::new(&self.request.method, &self.request.url, Problem::new(kind, message))
+        Error::new(&self.method, &self.url, Problem::new(kind, message))
     }
 }
 

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An absolute URL of http or https, with a host, without a user and a fragment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) secure: bool,
     host: String,
@@ -28,7 +28,11 @@ impl Url {
     /// # Errors
     /// What is wrong with it, without a word of it: a password may stand in it.
     pub(super) fn parse(text: &str) -> Result<(Self, Option<User>), String> {
-        let uri = Uri::parse(text).map_err(|error| format!("the URL can't be read: {error}"))?;
+        let wrong = |error| format!("the URL can't be read: {error}");
+        if !UriRef::parse(text).map_err(wrong)?.has_scheme() {
+            return Err("the URL begins with neither http:// nor https://".to_owned());
+        }
+        let uri = Uri::parse(text).map_err(wrong)?;
         Self::read(uri)
     }
 
@@ -108,6 +112,12 @@ impl Url {
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme(), self.authority(), self.path)
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
