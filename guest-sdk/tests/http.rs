@@ -1,4 +1,5 @@
 //! HTTP: what is sent, what is made of an answer, where redirects lead.
+#![expect(clippy::expect_used, reason = "in helpers of tests")]
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ fn before() -> Call {
 fn sent(request: http::Request) -> Request {
     let report = before().http(|_: &Request| response(204)).run(|_: &Event| request.clone().send().map(drop));
     assert_eq!(report.result, Ok(()));
-    report.requests[0].clone()
+    report.requests.first().expect("a request was sent").clone()
 }
 
 /// Sends one request that fails.
@@ -25,7 +26,7 @@ fn error(call: Call, request: http::Request) -> Error {
         error = request.clone().send().err();
         Ok::<(), String>(())
     });
-    error.unwrap()
+    error.expect("the request fails")
 }
 
 #[test]

@@ -35,7 +35,8 @@ fn changes_are_recorded_in_order() {
 
 #[test]
 fn every_part_has_its_own_grant() {
-    let changes: [(&str, fn() -> Result<(), PlanError>); 4] = [
+    type Change = fn() -> Result<(), PlanError>;
+    let changes: [(&str, Change); 4] = [
         ("sources", || plan::add_sources(["/a"])),
         ("tags", || plan::add_tags(["a"])),
         ("excludes", || plan::add_excludes(["a"])),

@@ -1,6 +1,8 @@
 //! The error codes of wasi:http in plain words.
 
-use wasip2::http::types::{ErrorCode, FieldSizePayload, HeaderError};
+#[cfg(target_family = "wasm")]
+use wasip2::http::types::HeaderError;
+use wasip2::http::types::{ErrorCode, FieldSizePayload};
 
 use super::{ErrorKind, Outgoing, Problem};
 
@@ -82,7 +84,7 @@ pub(super) fn problem(code: &ErrorCode, outgoing: &Outgoing) -> Problem {
 }
 
 /// Why the host doesn't take headers.
-#[cfg_attr(test, allow(dead_code, reason = "only the wire asks"))]
+#[cfg(target_family = "wasm")]
 pub(super) fn header(error: &HeaderError) -> &'static str {
     match error {
         HeaderError::InvalidSyntax => "one of them isn't well formed",
