@@ -119,6 +119,7 @@ enum ReadError {
 
 fn receive(response: &IncomingResponse, max_body: usize) -> Result<Incoming, ReadError> {
     let broken = |what: &str| ReadError::Other(format!("the host doesn't give the {what} of the response"));
+    let broke_off = || ReadError::Other("the response broke off".to_owned());
     let (status, headers) = (response.status(), response.headers().entries());
     let incoming = response.consume().map_err(|()| broken("body"))?;
     let stream = incoming.stream().map_err(|()| broken("body"))?;
@@ -132,7 +133,7 @@ fn receive(response: &IncomingResponse, max_body: usize) -> Result<Incoming, Rea
                 body.extend(chunk);
             }
             Err(StreamError::Closed) => break,
-            Err(error) => return Err(code_of(error).map_or_else(|| broken("rest"), ReadError::Code)),
+            Err(error) => return Err(code_of(error).map_or_else(broke_off, ReadError::Code)),
         }
     }
     drop(stream);
