@@ -34,12 +34,30 @@
 //! assert_eq!(report.error(), Some("config key `profile` is missing"));
 //! ```
 //!
+//! What a hook needs a grant for is answered by the test, and listed in the report:
+//!
+//! | the call | what it answers | the report |
+//! | --- | --- | --- |
+//! | [`Call::command`] | a [command](crate::command) | `commands` |
+//! | [`Call::secret`] | a [secret](crate::secrets) | |
+//! | [`Call::http`], [`Call::route`] | [requests](crate::http) | `requests` |
+//! | [`Call::plan_grants`] | changes of the [plan](crate::plan) | `plan` |
+//! | [`Call::state`] | [state](crate::state) | `state`, [`Report::stored`] |
+//!
 //! Outside of a `Call` a native hook has no host: its logs go to stderr, its
 //! [`config`](crate::config()) is an error that says so.
 
 mod call;
 mod event;
+mod http;
+mod mock;
 pub(crate) mod recorder;
+mod report;
 
-pub use call::{Call, Hook, Log, Report};
+pub use call::{Call, Hook};
 pub use event::{EventBuilder, event, outcome};
+pub use http::{Request, Response, response};
+pub use mock::{OutputBuilder, output};
+pub use report::{Log, Report};
+
+pub use crate::command::Invocation;

@@ -1,12 +1,15 @@
-//! One call of a hook, and what came of it.
+//! One call of a hook.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::mock::{CommandMock, HttpMock};
 use super::recorder::{self, Recorder};
-use crate::{Event, Level};
+use super::{Report, Request, Response};
+use crate::command::{self, Invocation, Output};
+use crate::{Event, state};
 
 /// One call of a hook, with a stand-in for the host.
 #[derive(Debug)]
@@ -31,6 +34,91 @@ impl Call {
         self
     }
 
+    /// Grants a command, and answers for it: with an [`Output`], what
+    /// [`output`](super::output) makes, or a result. One that isn't granted is
+    /// unknown, as to the host. What the grant would refuse is not checked here.
+    /// ```
+    /// use hookward_sdk::prelude::*;
+    /// use hookward_sdk::testing::{self, Call, Invocation};
+    ///
+    /// let before = Call::new(testing::event(EventKind::Before));
+    /// let report = before
+    ///     .command("systemctl", |invocation: &Invocation| match invocation.argument("verb") {
+    ///         Some("stop") => testing::output(""),
+    ///         _ => testing::output("").code(1).stderr("what?"),
+    ///     })
+    ///     .run(|_: &Event| command("systemctl").arg("verb", "stop").run_ok().map(drop));
+    /// assert!(report.is_ok());
+    /// assert_eq!(report.commands[0].argument("verb"), Some("stop"));
+    /// ```
+    pub fn command<R: Into<Result<Output, command::Error>>>(
+        mut self,
+        name: impl Into<String>,
+        mut answer: impl FnMut(&Invocation) -> R + 'static,
+    ) -> Self {
+        let mock = CommandMock::command(move |invocation| answer(invocation).into());
+        self.host.command_mocks.insert(name.into(), mock);
+        self
+    }
+
+    /// Grants a secret. One that isn't granted is unknown, as to the host.
+    pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.host.secrets.insert(name.into(), value.into());
+        self
+    }
+
+    /// Grants parts of the plan: `sources`, `tags`, `excludes`, `env`. What the hook
+    /// asks for in another event than `before` of a backup is refused, as by the host.
+    pub fn plan_grants(mut self, parts: &[&str]) -> Self {
+        self.host.plan.granted.extend(parts.iter().map(|part| (*part).to_owned()));
+        self
+    }
+
+    /// Answers requests: with a [`Response`], or with none for those that it leaves to
+    /// the next. What nobody answers is denied, as by the host. Those that were added
+    /// first are asked first, [routes](Self::route) among them.
+    /// ```
+    /// use hookward_sdk::prelude::*;
+    /// use hookward_sdk::testing::{self, Call, Request};
+    /// use hookward_sdk::http;
+    ///
+    /// let before = Call::new(testing::event(EventKind::Before));
+    /// let report = before
+    ///     .http(|request: &Request| testing::response(201).json(request.text().len()))
+    ///     .run(|_: &Event| {
+    ///         let length: usize = http::post("http://localhost/").text("four").send()?.json()?;
+    ///         assert_eq!(length, 4);
+    ///         Ok::<(), http::Error>(())
+    ///     });
+    /// assert_eq!(report.requests[0].header("content-type"), Some("text/plain; charset=utf-8"));
+    /// ```
+    pub fn http<R: Into<Option<Response>>>(mut self, mut answer: impl FnMut(&Request) -> R + 'static) -> Self {
+        self.host.http_mocks.push(HttpMock::http(move |request| answer(request).into()));
+        self
+    }
+
+    /// Answers one method of the URLs that match a pattern, in which `*` stands for
+    /// any text. The query is a part of the URL.
+    pub fn route(self, method: impl Into<String>, pattern: impl Into<String>, response: Response) -> Self {
+        let (method, pattern) = (method.into(), pattern.into());
+        self.http(move |request| request.matches(&method, &pattern).then(|| response.clone()))
+    }
+
+    /// Sets a value of the [state](crate::state) that the hook finds. What can't be
+    /// JSON becomes an error that the hook is told.
+    pub fn state<T: Serialize + ?Sized>(mut self, key: impl Into<String>, value: &T) -> Self {
+        let key = key.into();
+        if let Ok(state) = &mut self.host.state {
+            match state::encode(&key, value) {
+                Ok(bytes) => {
+                    state.insert(key, bytes);
+                }
+                Err(error) => self.host.state = Err(error),
+            }
+        }
+        self
+    }
+
     /// Calls the hook.
     ///
     /// The error is told as in WebAssembly when `hook` is, or calls, a function
@@ -39,14 +127,25 @@ impl Call {
     ///
     /// A closure has to name the type of its argument: `|event: Event| ...`.
     pub fn run<M>(self, hook: impl Hook<M>) -> Report {
-        let Self { event, host } = self;
+        let Self { event, mut host } = self;
+        host.plan.kind = Some(event.kind);
+        host.plan.operation.clone_from(&event.operation);
         let (returned, host) = recorder::during(host, || hook.call(event));
         let result = returned.map_err(|error| match host.error {
             // Else it is the error of some other hook, called on the way.
             Some(told) if told.starts_with(&error.brief) => told,
             _ => error.full,
         });
-        Report { result, logs: host.logs, warnings: host.warnings, skip: host.skip }
+        Report {
+            result,
+            logs: host.logs,
+            warnings: host.warnings,
+            skip: host.skip,
+            commands: host.commands,
+            plan: host.changes,
+            requests: host.requests,
+            state: host.state.unwrap_or_default(),
+        }
     }
 }
 
@@ -82,76 +181,6 @@ impl<F: FnOnce(Event) -> Result<(), E>, E: Display> Hook<fn(Event) -> E> for F {
 impl<F: FnOnce(&Event) -> Result<(), E>, E: Display> Hook<fn(&Event) -> E> for F {
     fn call(self, event: Event) -> Result<(), Told> {
         self(&event).map_err(Told::new)
-    }
-}
-
-/// What a hook did.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Report {
-    /// What it returned: the error as the operator would read it.
-    pub result: Result<(), String>,
-    /// What it logged, in order.
-    pub logs: Vec<Log>,
-    /// The warnings that it added to the run.
-    pub warnings: Vec<String>,
-    /// Why it asked that the run be skipped. The host heeds it in `before` only,
-    /// and when the hook returned ok.
-    pub skip: Option<String>,
-}
-
-impl Report {
-    /// The error, if there is one.
-    #[must_use]
-    pub fn error(&self) -> Option<&str> {
-        self.result.as_ref().err().map(String::as_str)
-    }
-
-    /// Whether the hook returned ok.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.result.is_ok()
-    }
-
-    /// Whether a message with this text in it was logged, at any level.
-    #[must_use]
-    pub fn logged(&self, text: &str) -> bool {
-        self.logs.iter().any(|log| log.message.contains(text))
-    }
-}
-
-/// One message of a hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Log {
-    /// Its level.
-    pub level: Level,
-    /// Its text.
-    pub message: String,
-    /// Its fields, in order.
-    pub fields: Vec<(String, String)>,
-}
-
-impl Log {
-    pub(crate) fn new(level: Level, message: &str, fields: &[(&str, String)]) -> Self {
-        Self {
-            level,
-            message: message.to_owned(),
-            fields: fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
-        }
-    }
-
-    /// The value of a field.
-    #[must_use]
-    pub fn field(&self, key: &str) -> Option<&str> {
-        self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
-    }
-}
-
-impl Display for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.level, self.message)?;
-        self.fields.iter().try_for_each(|(key, value)| write!(f, " {key}={value}"))
     }
 }
 

@@ -1,8 +1,12 @@
 //! The host of this thread's call.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
-use super::Log;
+use super::mock::{CommandMock, HttpMock, PlanGate};
+use super::{Log, Request};
+use crate::command::Invocation;
+use crate::{PlanChange, StateError};
 
 /// What the host knows before the call, and what it has heard since.
 #[derive(Debug)]
@@ -13,11 +17,33 @@ pub(crate) struct Recorder {
     pub(crate) skip: Option<String>,
     /// What the host would be told of the error that a `#[hook]` returned last.
     pub(crate) error: Option<String>,
+    pub(crate) command_mocks: BTreeMap<String, CommandMock>,
+    pub(crate) commands: Vec<Invocation>,
+    pub(crate) secrets: BTreeMap<String, String>,
+    pub(crate) plan: PlanGate,
+    pub(crate) changes: Vec<PlanChange>,
+    pub(crate) http_mocks: Vec<HttpMock>,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) state: Result<BTreeMap<String, Vec<u8>>, StateError>,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { config: Ok(Vec::new()), logs: Vec::new(), warnings: Vec::new(), skip: None, error: None }
+        Self {
+            config: Ok(Vec::new()),
+            logs: Vec::new(),
+            warnings: Vec::new(),
+            skip: None,
+            error: None,
+            command_mocks: BTreeMap::new(),
+            commands: Vec::new(),
+            secrets: BTreeMap::new(),
+            plan: PlanGate::default(),
+            changes: Vec::new(),
+            http_mocks: Vec::new(),
+            requests: Vec::new(),
+            state: Ok(BTreeMap::new()),
+        }
     }
 }
 
@@ -40,7 +66,9 @@ pub(crate) fn during<R>(recorder: Recorder, body: impl FnOnce() -> R) -> (R, Rec
 
     impl Drop for Restore {
         fn drop(&mut self) {
-            CURRENT.set(self.0.take());
+            // What is dropped here holds closures of the test, which may call the SDK
+            // when they are dropped: the cell is free by then.
+            drop(CURRENT.replace(self.0.take()));
         }
     }
 
