@@ -50,6 +50,7 @@
 pub mod event;
 pub mod limits;
 pub mod log;
+pub mod plan;
 
 mod cache;
 mod command;
@@ -63,7 +64,6 @@ mod image;
 mod inspect;
 mod limiter;
 mod output;
-mod plan;
 mod reason;
 mod recorder;
 mod requests;
@@ -83,6 +83,7 @@ pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
 pub use inspect::{Inspection, Metadata};
 pub use limits::Limits;
+pub use plan::PlanGrant;
 pub use reason::{Failure, Reason};
 pub use requests::{Access, Request};
 /// Calls a hook off.
