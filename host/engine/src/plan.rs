@@ -27,6 +27,9 @@ const MAX_VALUE: usize = 64 << 10;
 /// Bytes of a value that are shown in a message.
 const SHOWN: usize = 200;
 
+/// Values of one change that are shown in a line.
+const SHOWN_VALUES: usize = 10;
+
 /// One change of the backup that a hook asked for. As JSON, a variable is its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -75,8 +78,18 @@ impl Change {
         }
     }
 
-    /// What is set or added, without the value of a variable.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &str> {
+    /// What is set or added, fit to be shown, without the value of a variable; of many
+    /// the first.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let mut text = self.values().take(SHOWN_VALUES).map(shown).collect::<Vec<_>>().join(", ");
+        if let Some(more @ 1..) = self.values().len().checked_sub(SHOWN_VALUES) {
+            text += &format!(" and {more} more");
+        }
+        text
+    }
+
+    fn values(&self) -> impl ExactSizeIterator<Item = &str> {
         match self {
             Self::SetSources(values) | Self::AddSources(values) | Self::AddTags(values) | Self::AddExcludes(values) => {
                 values.as_slice()
@@ -275,6 +288,14 @@ mod tests {
         let change = Change::SetEnv(variable);
         assert_eq!(serde_json::to_string(&change).unwrap(), r#"{"set-env":"RESTIC_PASSWORD"}"#);
         assert_eq!(format!("{change:?}"), r#"SetEnv(Variable { name: "RESTIC_PASSWORD", .. })"#);
-        assert_eq!(change.values().collect::<Vec<_>>(), ["RESTIC_PASSWORD"]);
+        assert_eq!((change.head(), change.shown().as_str()), ("env +", "RESTIC_PASSWORD"));
+    }
+
+    #[test]
+    fn a_change_is_shown_in_a_line_that_a_terminal_takes() {
+        let many = Change::AddTags((1..=12).map(|number| number.to_string()).collect());
+        assert_eq!(many.shown(), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more");
+        assert_eq!(Change::AddExcludes(vec!["a\u{202e}b".to_owned()]).shown(), "ab");
+        assert_eq!(Change::AddExcludes(vec!["x".repeat(300)]).shown(), format!("{}...", "x".repeat(200)));
     }
 }
