@@ -6,7 +6,8 @@
 //! [`Grants`], which cover what it imports) -> [`Report`]. A failure anywhere on it is a [`Failure`] with a
 //! [`Reason`] of its own.
 //!
-//! The crate knows nothing of restic, of configuration files or of a command line.
+//! The crate knows nothing of restic but the names of its variables, and nothing of
+//! configuration files or of a command line.
 //! A program that wants hooks of its own can use it as it stands:
 //!
 //! ```no_run

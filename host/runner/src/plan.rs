@@ -106,6 +106,9 @@ pub struct Plan {
     pub dry_run: bool,
     /// The restic process.
     pub restic: Command,
+    /// Where its stderr goes once a hook has given it the password for which it would
+    /// have asked.
+    unasked: Option<Route>,
     /// The hooks that may be called, in the order of `before`.
     pub hooks: Vec<HookSpec>,
     /// Exit code of a run that is skipped.
@@ -164,6 +167,7 @@ impl Plan {
             trigger: request.trigger,
             dry_run: invocation.dry_run,
             restic: Command::new(program, args),
+            unasked: None,
             hooks: hooks.into_iter().cloned().collect(),
             skip_exit_code: profile.map_or(0, |profile| profile.skip_exit_code.into()),
             operation,
@@ -237,7 +241,7 @@ impl Plan {
                 .any(|name| std::env::var_os(name).is_some());
         // restic is going to ask for the password, without ending the line.
         if !has_password && std::io::stdin().is_terminal() && !matches!(request.restic, Restic::Exact { .. }) {
-            restic.stderr = Route::Inherit;
+            self.unasked = Some(std::mem::replace(&mut restic.stderr, Route::Inherit));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Hooks that change what restic is about to do.
 
 use hookward_engine::event::Event;
-use hookward_tests::lab::{Finished, Lab};
+use hookward_tests::lab::{Finished, Lab, hookward};
+use hookward_tests::pty::Terminal;
 use serde_json::json;
 
 use super::support::{BASE, assert_order, command, hook_with, lab, lab_with, only_run, report, run, text, warnings};
@@ -147,6 +148,19 @@ fn variables_reach_restic_and_nobody_else() {
         "env RESTIC_COMPRESSION=max",
     ];
     assert_eq!(noted, expected.repeat(5));
+}
+
+#[test]
+fn restic_that_is_given_the_password_is_read_on_a_terminal_too() {
+    const ERROR: &str = r#"stderr={"message_type":"error","error":{"message":"denied"},"during":"scan","item":"/x"}"#;
+    let lab = lab(&[changing("h", r#"{ set-env = ["RESTIC_PASSWORD", "hunter2"] }"#, "", "")]);
+    let plain = command(&lab, &[ERROR], &["run", "p"]);
+    let mut command = lab.on_terminal(hookward());
+    command.args(["run", "p"]).envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = Terminal::start(command);
+    assert_eq!(terminal.wait(), 0, "{}", terminal.shown());
+    assert!(terminal.shown().contains("/x: denied"), "{}", terminal.shown());
+    assert!(!terminal.shown().contains("message_type"), "{}", terminal.shown());
 }
 
 #[test]

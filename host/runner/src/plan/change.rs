@@ -55,6 +55,9 @@ impl Plan {
             for other in PASSWORD {
                 self.restic.set_env(other, None);
             }
+            if let Some(route) = self.unasked.take() {
+                self.restic.stderr = route;
+            }
         }
         self.restic.set_env(name, Some(value.into()));
     }
