@@ -92,8 +92,10 @@ pub fn run(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
     if config.skip {
         control::skip("nothing new");
     }
-    while config.spin {
-        std::hint::black_box(&config);
+    if config.spin {
+        loop {
+            std::hint::black_box(());
+        }
     }
     if event.attempt <= config.fail_attempts {
         return Err("told to fail".into());
