@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use hookward_engine::plan::Part;
 use hookward_engine::{EventKind, Status, Trigger};
 
 use crate::environment;
@@ -321,6 +322,9 @@ pub(crate) struct Call {
     /// Grant an environment variable
     #[arg(long = "env", value_name = "NAME")]
     pub(crate) env: Vec<String>,
+    /// Grant a part of the backup's plan: sources, tags, excludes, env, or env:NAME
+    #[arg(long = "plan", value_name = "PART")]
+    pub(crate) plan: Vec<Part>,
     /// Limit of wall clock
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
+use hookward_engine::plan::Part;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
 use hookward_runner::config::HookSpec;
 use hookward_runner::plan::{Plan, Request, Restic};
@@ -60,8 +61,8 @@ fn command_line(plan: &Plan) -> String {
 }
 
 /// Variables that are set for restic, by name: their values may be secret.
-fn variables(plan: &Plan) -> Vec<&'static str> {
-    plan.restic.env.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name).collect()
+fn variables(plan: &Plan) -> Vec<&str> {
+    plan.restic.env.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.as_str()).collect()
 }
 
 /// What an import gets: nothing more than its grant says.
@@ -71,6 +72,7 @@ fn access(import: &Import, hook: &HookSpec) -> String {
         Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
         Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
+        Access::Gated("plan") if !hook.grants.plan.is_empty() => "granted by `plan`".to_owned(),
         Access::Gated(grant) => format!("refused without `{grant}`"),
         _ => "refused: unknown".to_owned(),
     }
@@ -88,6 +90,18 @@ fn requests(imports: &[Import], hook: &HookSpec) -> Vec<(String, Vec<&'static st
         }
     }
     groups
+}
+
+/// What a part of the plan lets a hook do.
+fn may(part: &Part) -> String {
+    match part {
+        Part::Sources => "may change what is backed up".to_owned(),
+        Part::Tags => "may add tags".to_owned(),
+        Part::Excludes => "may leave more out".to_owned(),
+        Part::Env => "may set restic's credentials and settings in its environment".to_owned(),
+        Part::Variable(name) => format!("may set {name} for restic"),
+        other => format!("may change `{other}` of the plan"),
+    }
 }
 
 fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
@@ -148,7 +162,10 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     for name in &spec.grants.env {
         writeln!(out, "    variable {}  {}", name.value, name.location)?;
     }
-    if spec.grants.dirs.is_empty() && spec.grants.env.is_empty() {
+    for part in &spec.grants.plan {
+        writeln!(out, "    {}  {}", may(&part.value), part.location)?;
+    }
+    if spec.grants.dirs.is_empty() && spec.grants.env.is_empty() && spec.grants.plan.is_empty() {
         writeln!(out, "    nothing of the host")?;
     }
     if !spec.config.is_empty() {
@@ -207,6 +224,8 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         json!({ "host": dir.value.host, "guest": dir.value.guest, "write": dir.value.write, "at": dir.location.to_string() })
     });
     let env = spec.grants.env.iter().map(|name| json!({ "name": name.value, "at": name.location.to_string() }));
+    let parts = spec.grants.plan.iter();
+    let parts = parts.map(|part| json!({ "part": part.value.to_string(), "at": part.location.to_string() }));
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -218,7 +237,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
-        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>() },
+        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>(), "plan": parts.collect::<Vec<_>>() },
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
             "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),

@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use hookward_engine::event::Outcome;
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
-    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, Metadata, Report, Scope, Status, Trigger,
+    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, Metadata, PlanGrant, Report, Scope, Status, Trigger,
 };
 use hookward_runner::config::hook_settings;
 use hookward_runner::interrupt::{Interrupts, Step};
@@ -121,6 +121,7 @@ fn report_json(report: &Report, log: &[Record]) -> serde_json::Value {
         "duration-ms": u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),
         "fuel": report.fuel,
         "peak-memory": report.peak_memory,
+        "plan": report.plan,
         "log": log,
     })
 }
@@ -247,5 +248,6 @@ fn grants(call: &Call) -> anyhow::Result<Grants> {
         table.insert(key.clone(), value.unwrap_or_else(|| toml::Value::String(text.clone())));
     }
     grants.config = hook_settings(&table);
+    grants.plan = PlanGrant::new(call.plan.iter().cloned());
     Ok(grants)
 }

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::inspect::Inspection;
 use crate::limiter::LimitHit;
 use crate::log::Sink;
+use crate::plan::Change;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
@@ -86,13 +87,17 @@ pub struct Report {
     pub fuel: u64,
     /// The most bytes that its memories had together.
     pub peak_memory: u64,
+    /// How it wants the backup to be changed, in the order of its wishes; only if it
+    /// returned ok.
+    pub plan: Vec<Change>,
 }
 
-/// What a call has used.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a call has used, and what it leaves behind.
+#[derive(Debug, Default)]
 struct Usage {
     fuel: u64,
     peak_memory: u64,
+    plan: Vec<Change>,
 }
 
 impl Hook {
@@ -137,6 +142,7 @@ impl Hook {
         };
         Report {
             skip: said.skip.filter(|_| result.is_ok()),
+            plan: if result.is_ok() { usage.plan } else { Vec::new() },
             warnings: said.warnings,
             result,
             wall,
@@ -154,7 +160,8 @@ impl Hook {
         usage: &mut Usage,
     ) -> Result<Result<(), String>, Ended> {
         let timeout = self.limits.timeout;
-        let state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
+        let mut state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
+        state.plan.open(event);
         let engine = &self.component.engine.0;
         let mut store = Store::new(&engine.wasmtime, state);
         store.limiter(|state| &mut state.limiter);
@@ -175,6 +182,7 @@ impl Hook {
         drop(running);
         usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
         usage.peak_memory = store.data().limiter.peak_memory();
+        usage.plan = store.data_mut().plan.take();
         ended?.map_err(Ended::Trapped)
     }
 

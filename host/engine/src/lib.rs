@@ -6,7 +6,8 @@
 //! [`Grants`], which cover what it imports) -> [`Report`]. A failure anywhere on it is a [`Failure`] with a
 //! [`Reason`] of its own.
 //!
-//! The crate knows nothing of restic, of configuration files or of a command line.
+//! The crate knows nothing of restic but the names of its variables, and nothing of
+//! configuration files or of a command line.
 //! A program that wants hooks of its own can use it as it stands:
 //!
 //! ```no_run
@@ -50,6 +51,7 @@
 pub mod event;
 pub mod limits;
 pub mod log;
+pub mod plan;
 
 mod cache;
 mod command;
@@ -63,7 +65,6 @@ mod image;
 mod inspect;
 mod limiter;
 mod output;
-mod plan;
 mod reason;
 mod recorder;
 mod requests;
@@ -83,6 +84,7 @@ pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
 pub use inspect::{Inspection, Metadata};
 pub use limits::Limits;
+pub use plan::PlanGrant;
 pub use reason::{Failure, Reason};
 pub use requests::{Access, Request};
 /// Calls a hook off.

@@ -5,6 +5,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::limiter::Limiter;
 use crate::output::Output;
+use crate::plan::Draft;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
 use crate::{Grants, Limits};
@@ -15,6 +16,7 @@ pub(crate) struct State {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
+    pub(crate) plan: Draft,
 }
 
 impl State {
@@ -38,7 +40,14 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
-        Ok(Self { wasi: wasi.build(), table, config: grants.config.clone(), limiter: Limiter::new(limits), recorder })
+        Ok(Self {
+            wasi: wasi.build(),
+            table,
+            config: grants.config.clone(),
+            limiter: Limiter::new(limits),
+            recorder,
+            plan: Draft::new(&grants.plan),
+        })
     }
 }
 

@@ -68,6 +68,7 @@ async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: 
         fuel: 0,
         peak_memory: 0,
         log: Vec::new(),
+        plan: Vec::new(),
     };
     match &ready.hook {
         Ok(hook) => {
@@ -77,6 +78,7 @@ async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: 
             let report = hook.call(event, sink, stop).await;
             call.failure = report.result.err();
             call.skip = report.skip;
+            call.plan = report.plan;
             call.duration = report.wall;
             call.fuel = report.fuel;
             call.peak_memory = report.peak_memory;

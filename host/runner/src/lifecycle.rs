@@ -5,6 +5,7 @@
 //! exactly when its `before` was started; outcome hooks and `finally` are called
 //! whatever came before; and what they do never changes the outcome.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +23,7 @@ use crate::exit;
 use crate::interrupt::{Interrupts, Step};
 use crate::lock::{Holder, Lock, LockError, Locks, Name};
 use crate::observer::{Happening, Observer};
+use crate::plan::Plan;
 use crate::prepare::{Prepared, Ready};
 use crate::report::{HookCall, ResticReport, RunReport};
 use crate::restic::process::{self, Ended, Exit, Said};
@@ -62,6 +64,8 @@ struct Run<'a> {
     began: Instant,
     started: Timestamp,
     prepared: &'a Prepared,
+    /// The plan, as the hooks have changed it so far.
+    plan: Cow<'a, Plan>,
     context: &'a Context,
     calls: Vec<HookCall>,
     warnings: Vec<String>,
@@ -83,6 +87,7 @@ pub async fn run(prepared: &Prepared, context: &Context) -> Result<RunReport, Lo
         began: Instant::now(),
         started: Timestamp::now(),
         prepared,
+        plan: Cow::Borrowed(&prepared.plan),
         context,
         calls: Vec::new(),
         warnings: Vec::new(),
@@ -136,6 +141,8 @@ impl<'a> Run<'a> {
             profile: plan.profile.clone(),
             operation: plan.operation.clone(),
             repository: plan.repository.clone(),
+            sources: self.plan.sources.clone(),
+            tags: self.plan.tags.clone(),
             trigger: plan.trigger,
             dry_run: plan.dry_run,
             started: self.started,
@@ -164,6 +171,7 @@ impl<'a> Run<'a> {
             if stop.is_cancelled() {
                 return Gate::Cancelled;
             }
+            self.change_plan(spec, &call);
             match (call.failure, spec.kind) {
                 (None, _) => {
                     if let Some(reason) = call.skip {
@@ -207,7 +215,7 @@ impl<'a> Run<'a> {
 
     /// The gate is open: runs restic.
     async fn restic(&mut self) -> (Verdict, Option<ResticReport>) {
-        let plan = &self.prepared.plan;
+        let plan = &*self.plan.clone();
         let observer = &self.context.observer;
         observer.notice(&Happening::GateOpened { plan });
         let began = Instant::now();
@@ -327,7 +335,7 @@ impl<'a> Run<'a> {
         outcome: Option<Outcome>,
         stop: &CancellationToken,
     ) -> HookCall {
-        let plan = &self.prepared.plan;
+        let plan = &self.plan;
         let event = Event {
             run_id: self.id.clone(),
             kind,
@@ -356,6 +364,16 @@ impl<'a> Run<'a> {
             self.warnings.push(format!("hook \"{name}\" asked in `{kind}` to skip the run, too late: {reason}"));
         }
         last
+    }
+
+    /// Makes the changes of a `before` that returned ok; those of any other call are
+    /// none.
+    fn change_plan(&mut self, hook: &HookSpec, call: &HookCall) {
+        if call.plan.is_empty() {
+            return;
+        }
+        self.plan.to_mut().change(&call.plan);
+        self.context.observer.notice(&Happening::PlanChanged { hook, changes: &call.plan, plan: &self.plan });
     }
 
     fn warn_of(&mut self, hook: &str, kind: EventKind, failure: &Failure) {

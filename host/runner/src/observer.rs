@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookward_engine::Failure;
 use hookward_engine::event::EventKind;
 use hookward_engine::log::Record;
+use hookward_engine::plan::Change;
 
 use crate::config::HookSpec;
 use crate::interrupt::{Interrupt, Step};
@@ -61,6 +62,15 @@ pub enum Happening<'a> {
         call: &'a HookCall,
         /// When it is called again, if it is.
         again_in: Option<Duration>,
+    },
+    /// A hook has changed what restic is about to do.
+    PlanChanged {
+        /// The hook.
+        hook: &'a HookSpec,
+        /// Its changes, at least one, in their order.
+        changes: &'a [Change],
+        /// The plan with them.
+        plan: &'a Plan,
     },
     /// Every required hook has returned ok, and restic starts.
     GateOpened {

@@ -1,6 +1,8 @@
 //! One run, before anything of it has happened: which hooks, in which order, around
 //! which restic command line.
 
+mod change;
+
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -95,12 +97,18 @@ pub struct Plan {
     pub sources: Vec<String>,
     /// Tags of the snapshot.
     pub tags: Vec<String>,
+    /// Why no hook can change the sources: restic reads them from elsewhere than its
+    /// operands. None if hooks can.
+    pub fixed_sources: Option<String>,
     /// What starts the run.
     pub trigger: Trigger,
     /// Nothing may be changed.
     pub dry_run: bool,
     /// The restic process.
     pub restic: Command,
+    /// Where its stderr goes once a hook has given it the password for which it would
+    /// have asked.
+    unasked: Option<Route>,
     /// The hooks that may be called, in the order of `before`.
     pub hooks: Vec<HookSpec>,
     /// Exit code of a run that is skipped.
@@ -155,9 +163,11 @@ impl Plan {
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             sources: invocation.sources.clone(),
             tags: invocation.tags.clone(),
+            fixed_sources: invocation.fixed_sources(),
             trigger: request.trigger,
             dry_run: invocation.dry_run,
             restic: Command::new(program, args),
+            unasked: None,
             hooks: hooks.into_iter().cloned().collect(),
             skip_exit_code: profile.map_or(0, |profile| profile.skip_exit_code.into()),
             operation,
@@ -231,7 +241,7 @@ impl Plan {
                 .any(|name| std::env::var_os(name).is_some());
         // restic is going to ask for the password, without ending the line.
         if !has_password && std::io::stdin().is_terminal() && !matches!(request.restic, Restic::Exact { .. }) {
-            restic.stderr = Route::Inherit;
+            self.unasked = Some(std::mem::replace(&mut restic.stderr, Route::Inherit));
         }
     }
 }
@@ -277,15 +287,16 @@ fn managed(
 /// Variables that tell restic the repository and where its password comes from: a
 /// command line is seen by every user of the machine. Variables that would contradict
 /// them are removed.
-fn environment(repository: &Repository) -> Vec<(&'static str, Option<OsString>)> {
+fn environment(repository: &Repository) -> Vec<(String, Option<OsString>)> {
+    let own = |(name, value): (&str, Option<OsString>)| (name.to_owned(), value);
     let mut env = vec![("RESTIC_REPOSITORY", Some(repository.url.clone().into())), ("RESTIC_REPOSITORY_FILE", None)];
     let (file, command) = match &repository.password {
         Some(Password::File(path)) => (Some(Path::as_os_str(path).to_owned()), None),
         Some(Password::Command(command)) => (None, Some(command.into())),
-        None => return env,
+        None => return env.into_iter().map(own).collect(),
     };
     env.extend([("RESTIC_PASSWORD_FILE", file), ("RESTIC_PASSWORD_COMMAND", command), ("RESTIC_PASSWORD", None)]);
-    env
+    env.into_iter().map(own).collect()
 }
 
 fn location(restic: &Restic, repository: Option<&Repository>, invocation: &Invocation) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, PlanGrant, Reason};
 use tokio::task::JoinSet;
 
 use crate::config::{HookSpec, Kind, Location};
@@ -90,7 +90,7 @@ impl Prepared {
     /// # Errors
     /// When a hook that isn't optional can't be called.
     pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
-        let hooks = load(&plan.hooks, engine).await;
+        let hooks = load(&plan.hooks, plan.fixed_sources.as_deref(), engine).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
         if unusable.is_empty() { Ok(Self { plan, hooks }) } else { Err(Unusable { hooks: unusable }) }
     }
@@ -98,7 +98,7 @@ impl Prepared {
     /// Loads the components of a plan that is only going to be looked at: a hook that
     /// can't be called is told as such.
     pub async fn to_explain(plan: Plan, engine: &Engine) -> Self {
-        let hooks = load(&plan.hooks, engine).await;
+        let hooks = load(&plan.hooks, plan.fixed_sources.as_deref(), engine).await;
         Self { plan, hooks }
     }
 
@@ -123,12 +123,12 @@ impl Prepared {
 
 /// Every hook of the list that can't be called, optional ones too.
 pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
-    unusable_hooks(&load(hooks, engine).await).collect()
+    unusable_hooks(&load(hooks, None, engine).await).collect()
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a
-/// millisecond, compiling one takes many.
-async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
+/// millisecond, compiling one takes many. `fixed_sources` is the plan's.
+async fn load(hooks: &[HookSpec], fixed_sources: Option<&str>, engine: &Engine) -> Vec<Ready> {
     type Key = (PathBuf, Option<Digest>);
     let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
     // Ends its tasks when it is dropped, and with them their compilers.
@@ -151,7 +151,9 @@ async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec)));
+        let mut grants = grants(spec);
+        grants.plan.fixed_sources = fixed_sources.map(str::to_owned);
+        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants));
         Ready { spec: Arc::new(spec.clone()), hook }
     };
     hooks.iter().map(ready).collect()
@@ -192,5 +194,6 @@ fn grants(spec: &HookSpec) -> Grants {
         .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
         .collect();
     grants.config = spec.config.clone();
+    grants.plan = PlanGrant::new(spec.grants.plan.iter().map(|part| part.value.clone()));
     grants
 }

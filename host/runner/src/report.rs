@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookward_engine::Failure;
 use hookward_engine::event::{EventKind, HookFailure, HookResult, Scope, Status, Summary, Trigger, millis};
 use hookward_engine::log::Record;
+use hookward_engine::plan::Change;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -23,6 +24,10 @@ pub struct RunReport {
     pub operation: String,
     /// Location of the repository, credentials removed.
     pub repository: String,
+    /// What was to be backed up in the end, after all changes by hooks.
+    pub sources: Vec<String>,
+    /// The tags that the snapshot was to get in the end.
+    pub tags: Vec<String>,
     /// What started the run.
     pub trigger: Trigger,
     /// Nothing was to be changed.
@@ -99,6 +104,9 @@ pub struct HookCall {
     /// What it said, bounded by its limits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Record>,
+    /// How it has changed the backup: of variables, the names alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<Change>,
 }
 
 impl HookCall {

@@ -210,3 +210,24 @@ fn nothing_is_granted_that_is_not_asked_for() {
     let finished = lab.run([&journal as &[&str], &["--env", "NO_SUCH_VARIABLE"]].concat());
     assert!(finished.code == 1 && finished.stderr.contains("--env NO_SUCH_VARIABLE"), "{finished:?}");
 }
+
+#[test]
+fn a_part_of_the_plan_can_be_granted() {
+    let lab = Lab::new();
+    let component = guest("plan");
+    let call = |args: &[&str]| {
+        let changes = "changes=[{ add-tags = [\"a\", \"b\"] }, { set-env = [\"TMPDIR\", \"hunter2\"] }]";
+        let fixed = ["hook", "call", component.to_str().unwrap(), "--event", "before", "--set", changes];
+        lab.run([&fixed, args].concat())
+    };
+    let granted = ["--plan", "tags", "--plan", "env:TMPDIR"];
+    let shown = call(&granted);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.stderr.starts_with("  tags + a, b\n  env + TMPDIR\nok "), "{shown:?}");
+    let report = json(&call(&[&granted[..], &["--json"]].concat()));
+    assert_eq!(report["plan"], serde_json::json!([{ "add-tags": ["a", "b"] }, { "set-env": "TMPDIR" }]));
+    let refused = call(&["--plan", "tags"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("not-granted: this hook may not set the variable `TMPDIR`"), "{refused:?}");
+    assert!(call(&["--plan", "tag"]).stderr.contains("the plan has no part `tag`"));
+}

@@ -129,8 +129,8 @@ fn cancelled(restic: &[&str], grace: Duration) -> (Exit, Duration, Vec<String>) 
     let lab = Lab::new();
     let mut command = Command::new(stand_in().to_owned(), Vec::new());
     command.env = vec![
-        ("STAND_IN", Some(restic.join("\u{1f}").into())),
-        ("STAND_IN_LOG", Some(lab.path("notes/journal").into())),
+        ("STAND_IN".to_owned(), Some(restic.join("\u{1f}").into())),
+        ("STAND_IN_LOG".to_owned(), Some(lab.path("notes/journal").into())),
     ];
     command.grace = grace;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

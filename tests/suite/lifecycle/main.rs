@@ -21,6 +21,7 @@ mod managed;
 mod order;
 mod output;
 mod pairing;
+mod plan_changes;
 mod process;
 mod retry;
 mod several;

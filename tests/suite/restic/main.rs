@@ -15,6 +15,7 @@ mod gate;
 mod large;
 mod operations;
 mod outcome;
+mod plan;
 mod prompt;
 mod shell;
 mod stand_in;

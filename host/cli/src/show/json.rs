@@ -44,6 +44,7 @@ pub(super) fn report(report: &Report) {
         "skip": report.skip,
         "fuel": report.fuel,
         "peak-memory": report.peak_memory,
+        "plan": report.plan,
     }));
 }
 
@@ -68,6 +69,9 @@ pub(super) fn happening(happening: &Happening<'_>) {
             "failure": call.failure, "skip": call.skip, "fuel": call.fuel,
             "duration-ms": call.duration.as_secs_f64() * 1e3,
             "again-in-s": again_in.map(|pause| pause.as_secs_f64()),
+        }),
+        Happening::PlanChanged { hook, changes, plan: _ } => json!({
+            "level": "info", "event": "plan-changed", "hook": hook.name, "changes": changes,
         }),
         Happening::GateOpened { plan } => {
             json!({ "level": "info", "event": "gate-opened", "operation": plan.operation })

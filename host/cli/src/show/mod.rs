@@ -134,7 +134,12 @@ impl Show {
     /// The end of `hook call`.
     pub(crate) fn call_ended(&self, report: &Report) {
         match self.format {
-            LogFormat::Text => self.print(&Line::report(report), report.result.is_err()),
+            LogFormat::Text => {
+                for change in &report.plan {
+                    self.print(&text::change(change), false);
+                }
+                self.print(&Line::report(report), report.result.is_err());
+            }
             LogFormat::Json => json::report(report),
         }
     }
@@ -152,6 +157,11 @@ impl Show {
             },
             _ => false,
         };
+        if let (Happening::PlanChanged { plan, .. }, LogFormat::Text) = (happening, self.format) {
+            // A rehearsal is there to show them.
+            let rehearsed = plan.dry_run && self.voice != Voice::Discreet;
+            return !self.quiet && (rehearsed || self.level < Level::Info);
+        }
         match (self.quiet, self.voice) {
             (true, _) => bad && !matches!(happening, Happening::Ended(report) if report.status == Status::Skipped),
             (false, Voice::Discreet) => bad,

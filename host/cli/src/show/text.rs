@@ -6,6 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use hookward_engine::log::{Level, Record, Source};
+use hookward_engine::plan::Change;
 use hookward_engine::{Report, Status};
 use hookward_runner::interrupt::Step;
 use hookward_runner::observer::Happening;
@@ -124,6 +125,7 @@ impl Line {
                 vec![Self::new(ODD, "  warning:", text)]
             }
             Happening::HookEnded { call, again_in } => vec![hook_ended(call, *again_in)],
+            Happening::PlanChanged { changes, .. } => changes.iter().map(change).collect(),
             Happening::GateOpened { plan } => {
                 vec![Self::new(GOOD, "  gate open,", format!("restic {} starts", plan.operation))]
             }
@@ -171,6 +173,11 @@ fn hook_ended(call: &HookCall, again_in: Option<Duration>) -> Line {
             Line::new(GOOD, format!("{head}: ok"), paint(FAINT, format!("({}{attempt})", seconds(call.duration))))
         }
     }
+}
+
+/// One change of the plan. The report has the whole of a long one.
+pub(super) fn change(change: &Change) -> Line {
+    Line::new(PLAIN, format!("  {}", change.head()), change.shown())
 }
 
 /// The summary of a run: how it ended, and what to know besides.

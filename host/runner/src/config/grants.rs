@@ -1,17 +1,18 @@
 //! What the files grant to one hook, checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hookward_engine::DirGrant;
+use hookward_engine::plan::{InvalidPart, Part};
+use hookward_engine::{DirGrant, EventKind};
 
-use super::GrantSpec;
-use super::diagnostic::{Diagnostic, Located, Place};
+use super::diagnostic::{Diagnostic, Located, Place, suggest};
 use super::schema::{self, At};
 use super::value::{Checker, normal};
+use super::{GrantSpec, Operations};
 
 /// The `grants` table of one hook.
 pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> GrantSpec {
-    GrantSpec { dirs: dirs(check, &grants.dirs), env: env(check, &grants.env) }
+    GrantSpec { dirs: dirs(check, &grants.dirs), env: env(check, &grants.env), plan: plan(check, &grants.plan) }
 }
 
 fn dirs(check: &mut Checker<'_>, dirs: &[At<schema::Dir>]) -> Vec<Located<DirGrant>> {
@@ -60,4 +61,42 @@ fn env(check: &mut Checker<'_>, names: &[At<String>]) -> Vec<Located<String>> {
         }
     }
     granted
+}
+
+fn plan(check: &mut Checker<'_>, parts: &[At<String>]) -> Vec<Located<Part>> {
+    let mut granted = Vec::new();
+    for at in parts {
+        match at.get().parse() {
+            Ok(part) => granted.push(check.located(at, part)),
+            Err(error) => {
+                let help = match &error {
+                    InvalidPart::Unknown(text) => suggest(text, "parts", Part::ALL.iter().copied()),
+                    InvalidPart::Name(_) => "write `env:` and a name, such as `env:TMPDIR`".to_owned(),
+                    _ => "set it yourself, in hookward's own environment or in the configuration".to_owned(),
+                };
+                check.error(at, error.to_string(), help);
+            }
+        }
+    }
+    granted
+}
+
+/// Refuses a grant that could never be used: a plan is changed before it is carried
+/// out, and only a backup has one.
+pub(super) fn plan_in_time(
+    check: &mut Checker<'_>,
+    grants: &schema::Grants,
+    on: &BTreeSet<EventKind>,
+    operations: &Operations,
+) {
+    let Some(part) = grants.plan.first() else { return };
+    // Events that were no events have an error of their own.
+    if !on.is_empty() && !on.contains(&EventKind::Before) {
+        let message = "the plan is granted to a hook that isn't called in `before`";
+        check.error(part, message, "add \"before\" to `on`, or remove the grant: nothing can be changed later");
+    }
+    if !operations.contains("backup") {
+        let message = "the plan is granted to a hook that isn't called for a `backup`";
+        check.error(part, message, "add \"backup\" to `operations`, or remove the grant: nothing else has a plan");
+    }
 }

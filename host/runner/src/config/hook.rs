@@ -50,6 +50,7 @@ fn hook(check: &mut Checker<'_>, scope: Scope, at: &At<schema::Hook>, defaults: 
     let kind = choice(check, "kind", hook.kind.as_ref(), Kind::ALL, Kind::as_str);
     let retry = hook.retry.as_ref().map_or_else(Retry::default, |given| retry(check, given));
     let grants = grants::resolve(check, &hook.grants);
+    grants::plan_in_time(check, &hook.grants, &on, &operations);
     Some(HookSpec {
         name: name?,
         scope,

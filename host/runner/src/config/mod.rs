@@ -28,6 +28,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hookward_engine::plan::Part;
 use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, text_enum};
 
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
@@ -235,6 +236,8 @@ pub struct GrantSpec {
     pub dirs: Vec<Located<DirGrant>>,
     /// Names of environment variables.
     pub env: Vec<Located<String>>,
+    /// Parts of the backup's plan that it may change.
+    pub plan: Vec<Located<Part>>,
 }
 
 text_enum! {

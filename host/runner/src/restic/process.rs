@@ -48,8 +48,8 @@ pub enum Route {
     ToStderr,
 }
 
-/// What to start.
-#[derive(Debug, Clone)]
+/// What to start. `Debug` leaves the values of variables out: they may be secret.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Command {
     /// Path of the program.
@@ -57,7 +57,7 @@ pub struct Command {
     /// Its arguments, to the letter.
     pub args: Vec<OsString>,
     /// Variables to set, or to remove, in the inherited environment.
-    pub env: Vec<(&'static str, Option<OsString>)>,
+    pub env: Vec<(String, Option<OsString>)>,
     /// Whether stdin is Hookward's own; else there is none.
     pub stdin: bool,
     /// Where stdout goes.
@@ -81,6 +81,28 @@ impl Command {
             stderr: Route::Inherit,
             grace: GRACE,
         }
+    }
+
+    /// Sets or removes a variable, whatever was to become of it.
+    pub fn set_env(&mut self, name: &str, value: Option<OsString>) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value));
+    }
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { program, args, env, stdin, stdout, stderr, grace } = self;
+        let env: Vec<_> = env.iter().map(|(name, value)| (name, value.as_ref().map(|_| "..."))).collect();
+        f.debug_struct("Command")
+            .field("program", program)
+            .field("args", args)
+            .field("env", &env)
+            .field("stdin", stdin)
+            .field("stdout", stdout)
+            .field("stderr", stderr)
+            .field("grace", grace)
+            .finish()
     }
 }
 

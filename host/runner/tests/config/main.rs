@@ -8,6 +8,7 @@
 
 mod errors;
 mod includes;
+mod plan;
 mod robust;
 mod values;
 

@@ -4,7 +4,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::hookward::hook::{command as wit_command, plan as wit_plan, secrets as wit_secrets};
 use crate::command::{self, CommandError, Exit, Invocation};
-use crate::plan::{self, Change, PlanError};
+use crate::plan::{self, Change, PlanError, Variable};
 use crate::secrets::{self, SecretError};
 use crate::state::State;
 
@@ -95,6 +95,6 @@ impl wit_plan::Host for State {
     }
 
     async fn set_env(&mut self, name: String, value: String) -> wasmtime::Result<Result<(), wit_plan::Error>> {
-        self.change(Change::SetEnv(name, value)).await
+        self.change(Change::SetEnv(Variable { name, value })).await
     }
 }

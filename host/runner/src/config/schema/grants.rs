@@ -15,6 +15,10 @@ pub(in crate::config) struct Grants {
     /// Names of environment variables.
     #[serde(default)]
     pub(in crate::config) env: Vec<At<String>>,
+    /// Parts of the backup's plan that the hook may change before restic starts:
+    /// `sources`, `tags`, `excludes`, `env`, or `env:NAME` for one variable.
+    #[serde(default)]
+    pub(in crate::config) plan: Vec<At<String>>,
 }
 
 /// One directory of the host.
