@@ -1,6 +1,9 @@
 //! What the operator granted to one hook, with every name already resolved.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::{Mask, SecretSource};
 
 /// Everything that a call is given besides its event. The default grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,12 +15,20 @@ pub struct Grants {
     pub env: Vec<(String, String)>,
     /// The hook's own settings, seen by `wasi:config/store`.
     pub config: Vec<(String, String)>,
+    /// Secrets by name, read when the hook first asks for them.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Hides every secret that was read: of this hook, and of those that it is shared
+    /// with.
+    pub mask: Mask,
 }
 
 impl Grants {
     /// Whether anything is granted under this name of a gated interface's grant.
-    pub(crate) fn cover(&self, _grant: &str) -> bool {
-        false
+    pub(crate) fn cover(&self, grant: &str) -> bool {
+        match grant {
+            "secrets" => !self.secrets.is_empty(),
+            _ => false,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
+use crate::secrets::Secrets;
 use crate::{Grants, Limits};
 
 pub(crate) struct State {
@@ -15,6 +16,7 @@ pub(crate) struct State {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
+    pub(crate) secrets: Secrets,
 }
 
 impl State {
@@ -38,7 +40,14 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
-        Ok(Self { wasi: wasi.build(), table, config: grants.config.clone(), limiter: Limiter::new(limits), recorder })
+        Ok(Self {
+            wasi: wasi.build(),
+            table,
+            config: grants.config.clone(),
+            limiter: Limiter::new(limits),
+            recorder,
+            secrets: Secrets::new(grants),
+        })
     }
 }
 
