@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, Reason};
 use tokio::task::JoinSet;
 
 use crate::config::{HookSpec, Kind, Location};
@@ -19,6 +19,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// The plan's hooks, in its order.
     pub(crate) hooks: Vec<Ready>,
+    /// Hides the secrets of the hooks, in all that is shown and told.
+    pub(crate) mask: Mask,
 }
 
 /// One hook of a plan. An optional one may be unusable: it then counts as failed
@@ -90,23 +92,31 @@ impl Prepared {
     /// # Errors
     /// When a hook that isn't optional can't be called.
     pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
-        let hooks = load(&plan.hooks, engine).await;
+        let mask = Mask::default();
+        let hooks = load(&plan.hooks, engine, &mask).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
-        if unusable.is_empty() { Ok(Self { plan, hooks }) } else { Err(Unusable { hooks: unusable }) }
+        if unusable.is_empty() { Ok(Self { plan, hooks, mask }) } else { Err(Unusable { hooks: unusable }) }
     }
 
     /// Loads the components of a plan that is only going to be looked at: a hook that
     /// can't be called is told as such.
     pub async fn to_explain(plan: Plan, engine: &Engine) -> Self {
-        let hooks = load(&plan.hooks, engine).await;
-        Self { plan, hooks }
+        let mask = Mask::default();
+        let hooks = load(&plan.hooks, engine, &mask).await;
+        Self { plan, hooks, mask }
     }
 
     /// A plan that calls no hook.
     #[must_use]
     pub fn without_hooks(mut plan: Plan) -> Self {
         plan.hooks.clear();
-        Self { plan, hooks: Vec::new() }
+        Self { plan, hooks: Vec::new(), mask: Mask::default() }
+    }
+
+    /// Hides what the hooks of the plan have read as secrets.
+    #[must_use]
+    pub fn mask(&self) -> &Mask {
+        &self.mask
     }
 
     /// The hooks of an event, in the order of their calls, each with its place in the
@@ -123,12 +133,12 @@ impl Prepared {
 
 /// Every hook of the list that can't be called, optional ones too.
 pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
-    unusable_hooks(&load(hooks, engine).await).collect()
+    unusable_hooks(&load(hooks, engine, &Mask::default()).await).collect()
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a
 /// millisecond, compiling one takes many.
-async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
+async fn load(hooks: &[HookSpec], engine: &Engine, mask: &Mask) -> Vec<Ready> {
     type Key = (PathBuf, Option<Digest>);
     let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
     // Ends its tasks when it is dropped, and with them their compilers.
@@ -151,7 +161,7 @@ async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec)));
+        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec, mask)));
         Ready { spec: Arc::new(spec.clone()), hook }
     };
     hooks.iter().map(ready).collect()
@@ -182,7 +192,7 @@ impl UnusableHook {
 
 /// Resolves the names in the grants. A variable that isn't set isn't there for the
 /// hook either.
-fn grants(spec: &HookSpec) -> Grants {
+fn grants(spec: &HookSpec, mask: &Mask) -> Grants {
     let mut grants = Grants::default();
     grants.dirs = spec.grants.dirs.iter().map(|dir| dir.value.clone()).collect();
     grants.env = spec
@@ -192,5 +202,7 @@ fn grants(spec: &HookSpec) -> Grants {
         .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
         .collect();
     grants.config = spec.config.clone();
+    grants.secrets = spec.grants.secrets.iter().map(|(name, source)| (name.clone(), source.value.clone())).collect();
+    grants.mask = mask.clone();
     grants
 }

@@ -23,6 +23,7 @@ mod output;
 mod pairing;
 mod process;
 mod retry;
+mod secrets;
 mod several;
 mod skip;
 mod support;

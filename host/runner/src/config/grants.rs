@@ -7,11 +7,16 @@ use hookward_engine::DirGrant;
 use super::GrantSpec;
 use super::diagnostic::{Diagnostic, Located, Place};
 use super::schema::{self, At};
+use super::secrets::secrets;
 use super::value::{Checker, normal};
 
 /// The `grants` table of one hook.
 pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> GrantSpec {
-    GrantSpec { dirs: dirs(check, &grants.dirs), env: env(check, &grants.env) }
+    GrantSpec {
+        dirs: dirs(check, &grants.dirs),
+        env: env(check, &grants.env),
+        secrets: secrets(check, &grants.secrets),
+    }
 }
 
 fn dirs(check: &mut Checker<'_>, dirs: &[At<schema::Dir>]) -> Vec<Located<DirGrant>> {

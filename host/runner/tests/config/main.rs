@@ -9,6 +9,7 @@
 mod errors;
 mod includes;
 mod robust;
+mod secrets;
 mod values;
 
 use std::ffi::OsString;

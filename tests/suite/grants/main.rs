@@ -1,0 +1,14 @@
+//! What can be granted to a hook, at the engine's door: each grant, and each way in
+//! which a hook may try to get more.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "the whole crate is tests"
+)]
+
+mod masking;
+mod secrets;
+mod secrets_support;
