@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use bytesize::ByteSize;
 use hookward_engine::plan::Part;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_runner::config::HookSpec;
+use hookward_runner::config::{GrantSpec, HookSpec};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
@@ -46,7 +46,8 @@ fn events(plan: &Plan) -> impl Iterator<Item = (EventKind, Vec<&HookSpec>)> {
     EventKind::ALL.iter().map(|&kind| (kind, plan.hooks_on(kind))).filter(|(_, hooks)| !hooks.is_empty())
 }
 
-fn command_line(plan: &Plan) -> String {
+fn command_line(prepared: &Prepared) -> String {
+    let Prepared { plan, .. } = prepared;
     let quote = |text: &std::ffi::OsStr| {
         let text = text.to_string_lossy();
         let plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%".contains(c);
@@ -57,7 +58,8 @@ fn command_line(plan: &Plan) -> String {
         }
     };
     let words = std::iter::once(plan.restic.program.as_os_str()).chain(plan.restic.args.iter().map(AsRef::as_ref));
-    words.map(quote).collect::<Vec<_>>().join(" ")
+    let line = words.map(quote).collect::<Vec<_>>().join(" ");
+    prepared.mask().mask(&line).into_owned()
 }
 
 /// Variables that are set for restic, by name: their values may be secret.
@@ -71,6 +73,7 @@ fn access(import: &Import, hook: &HookSpec) -> String {
         Access::Free => "free".to_owned(),
         Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
         Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
+        Access::Gated("secrets") if !hook.grants.secrets.is_empty() => "granted by `secrets`".to_owned(),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
         Access::Gated("plan") if !hook.grants.plan.is_empty() => "granted by `plan`".to_owned(),
         Access::Gated(grant) => format!("refused without `{grant}`"),
@@ -113,14 +116,14 @@ fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
     let mut gate_shown = false;
     for (kind, hooks) in events(plan) {
         if kind != EventKind::Before && !gate_shown {
-            gate(&mut out, plan)?;
+            gate(&mut out, prepared)?;
             gate_shown = true;
         }
         let names: Vec<_> = hooks.iter().map(|hook| hook.name.as_str()).collect();
         writeln!(out, "  {kind:<10}  {}", names.join(", "))?;
     }
     if !gate_shown {
-        gate(&mut out, plan)?;
+        gate(&mut out, prepared)?;
     }
     for lock in plan.locks() {
         writeln!(out, "  locks       {lock}")?;
@@ -131,8 +134,9 @@ fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
     Ok(out)
 }
 
-fn gate(out: &mut String, plan: &Plan) -> std::fmt::Result {
-    writeln!(out, "  -- gate --  {}", command_line(plan))?;
+fn gate(out: &mut String, prepared: &Prepared) -> std::fmt::Result {
+    let Prepared { plan, .. } = prepared;
+    writeln!(out, "  -- gate --  {}", command_line(prepared))?;
     if !variables(plan).is_empty() {
         writeln!(out, "              with {} in the environment", variables(plan).join(" and "))?;
     }
@@ -165,7 +169,10 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     for part in &spec.grants.plan {
         writeln!(out, "    {}  {}", may(&part.value), part.location)?;
     }
-    if spec.grants.dirs.is_empty() && spec.grants.env.is_empty() && spec.grants.plan.is_empty() {
+    for (name, source) in &spec.grants.secrets {
+        writeln!(out, "    secret {name} from {}  {}", source.value, source.location)?;
+    }
+    if spec.grants == GrantSpec::default() {
         writeln!(out, "    nothing of the host")?;
     }
     if !spec.config.is_empty() {
@@ -210,7 +217,7 @@ fn describe(prepared: &Prepared) -> Value {
         "dry-run": plan.dry_run,
         "order": order,
         "restic": {
-            "command": words.map(|word| word.to_string_lossy()).collect::<Vec<_>>(),
+            "command": words.map(|word| prepared.mask().mask(&word.to_string_lossy()).into_owned()).collect::<Vec<_>>(),
             "environment": variables(plan),
         },
         "locks": plan.locks().iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -226,6 +233,10 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
     let env = spec.grants.env.iter().map(|name| json!({ "name": name.value, "at": name.location.to_string() }));
     let parts = spec.grants.plan.iter();
     let parts = parts.map(|part| json!({ "part": part.value.to_string(), "at": part.location.to_string() }));
+    let secrets = spec.grants.secrets.iter().map(|(name, source)| {
+        let (kind, from) = (source.value.kind(), source.value.to_string());
+        json!({ "name": name, "kind": kind, "from": from, "at": source.location.to_string() })
+    });
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -237,7 +248,12 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
-        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>(), "plan": parts.collect::<Vec<_>>() },
+        "grants": {
+            "dirs": dirs.collect::<Vec<_>>(),
+            "env": env.collect::<Vec<_>>(),
+            "plan": parts.collect::<Vec<_>>(),
+            "secrets": secrets.collect::<Vec<_>>(),
+        },
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
             "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),

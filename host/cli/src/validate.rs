@@ -19,7 +19,7 @@ pub(crate) fn validate(session: &Session) -> anyhow::Result<i32> {
     let mut hooks: Vec<HookSpec> = config.hooks.clone();
     hooks.extend(config.repositories.values().flat_map(|repository| repository.hooks.clone()));
     hooks.extend(config.profiles.values().flat_map(|profile| profile.hooks.clone()));
-    let missing = missing_directories(&hooks);
+    let missing = missing_directories(&hooks).into_iter().chain(unreadable_secrets(&hooks));
 
     let unusable = if hooks.is_empty() {
         Vec::new()
@@ -79,6 +79,19 @@ fn missing_directories(hooks: &[HookSpec]) -> Vec<String> {
         .map(|(hook, dir)| {
             let host = dir.value.host.display();
             format!("hook \"{}\": the granted directory {host} does not exist now\n  --> {}", hook.name, dir.location)
+        })
+        .collect()
+}
+
+/// Secrets are read when a hook asks for them, too: a service may have credentials that
+/// this process hasn't.
+fn unreadable_secrets(hooks: &[HookSpec]) -> Vec<String> {
+    let secrets = hooks.iter().flat_map(|hook| hook.grants.secrets.iter().map(move |secret| (hook, secret)));
+    secrets
+        .filter_map(|(hook, (name, source))| {
+            let why = source.value.check().err()?;
+            let (hook, at) = (&hook.name, &source.location);
+            Some(format!("hook \"{hook}\": the secret `{name}` can't be read now: {why}\n  --> {at}"))
         })
         .collect()
 }

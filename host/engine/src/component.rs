@@ -17,7 +17,7 @@ use crate::plan::Change;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
-use crate::text::{clean, cut};
+use crate::text::{clean, cut, shown};
 use crate::{Event, Grants, Limits, requests};
 
 /// A compiled component that can be a hook. Cheap to clone.
@@ -126,12 +126,12 @@ impl Hook {
     /// operation that the system doesn't give back is left to its thread.
     pub async fn call(&self, event: &Event, sink: Arc<dyn Sink>, cancel: &CancellationToken) -> Report {
         let started = Instant::now();
-        let recorder = Recorder::new(&self.limits, sink);
+        let recorder = Recorder::new(&self.limits, &self.grants.mask, sink);
         let mut usage = Usage::default();
         let ended = self.run(event, &recorder, started, cancel, &mut usage).await;
         let wall = started.elapsed();
         let said = recorder.finish();
-        let result = match ended {
+        let mut result = match ended {
             // Late is too late, however the guest got past the checks.
             Ok(_) if wall >= self.limits.timeout => Err(self.limit(Reason::Timeout)),
             Ok(Ok(())) => Ok(()),
@@ -140,6 +140,9 @@ impl Hook {
             Err(Ended::Limit(reason)) => Err(self.limit(reason)),
             Err(Ended::Trapped(error)) => Err(self.trapped(&error, &said)),
         };
+        if let Err(failure) = &mut result {
+            self.grants.mask.apply(&mut failure.message);
+        }
         Report {
             skip: said.skip.filter(|_| result.is_ok()),
             plan: if result.is_ok() { usage.plan } else { Vec::new() },
@@ -199,8 +202,8 @@ impl Hook {
 
     /// The hook's own error string, made fit to be shown.
     fn error(&self, message: &str) -> Failure {
-        let (head, truncated) = cut(message, self.limits.error_length);
-        let mut failure = Failure::new(Reason::Error, clean(head));
+        let (message, truncated) = shown(message, &self.grants.mask, self.limits.error_length);
+        let mut failure = Failure::new(Reason::Error, message);
         if failure.message.is_empty() {
             failure.message = "failed without saying why".to_owned();
         }

@@ -1,8 +1,10 @@
 //! What the operator granted to one hook, with every name already resolved.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::plan::PlanGrant;
+use crate::{Mask, SecretSource};
 
 /// Everything that a call is given besides its event. The default grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +18,11 @@ pub struct Grants {
     pub config: Vec<(String, String)>,
     /// Parts of the backup's plan that `hookward:hook/plan` may change.
     pub plan: PlanGrant,
+    /// Secrets by name, read when the hook first asks for them.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// Hides every secret that was read: of this hook, and of those that it is shared
+    /// with.
+    pub mask: Mask,
 }
 
 impl Grants {
@@ -23,6 +30,7 @@ impl Grants {
     pub(crate) fn cover(&self, grant: &str) -> bool {
         match grant {
             "plan" => !self.plan.parts.is_empty(),
+            "secrets" => !self.secrets.is_empty(),
             _ => false,
         }
     }

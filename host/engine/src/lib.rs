@@ -64,6 +64,7 @@ mod grants;
 mod image;
 mod inspect;
 mod limiter;
+mod mask;
 mod output;
 mod reason;
 mod recorder;
@@ -84,8 +85,10 @@ pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
 pub use inspect::{Inspection, Metadata};
 pub use limits::Limits;
+pub use mask::Mask;
 pub use plan::PlanGrant;
 pub use reason::{Failure, Reason};
 pub use requests::{Access, Request};
+pub use secrets::{InvalidSource, SecretSource, Unavailable};
 /// Calls a hook off.
 pub use tokio_util::sync::CancellationToken;

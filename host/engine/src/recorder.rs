@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limiter::LimitHit;
 use crate::log::{Level, Record, Sink, Source};
-use crate::text::{clean, cut};
-use crate::{Limits, Reason};
+use crate::text::{cut, shown};
+use crate::{Limits, Mask, Reason};
 
 /// Bytes of a line of stdout or stderr that are shown as one record.
 const LINE: usize = 4 << 10;
@@ -35,6 +35,7 @@ pub(crate) struct Recorder(Arc<Mutex<Inner>>);
 
 struct Inner {
     sink: Arc<dyn Sink>,
+    mask: Mask,
     output_left: u64,
     lines_left: u32,
     error_length: usize,
@@ -43,9 +44,10 @@ struct Inner {
 }
 
 impl Recorder {
-    pub(crate) fn new(limits: &Limits, sink: Arc<dyn Sink>) -> Self {
+    pub(crate) fn new(limits: &Limits, mask: &Mask, sink: Arc<dyn Sink>) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             sink,
+            mask: mask.clone(),
             output_left: limits.output,
             lines_left: limits.log_lines,
             error_length: limits.error_length,
@@ -65,8 +67,9 @@ impl Recorder {
         let bytes = fields.iter().fold(message.len(), |sum, (key, value)| sum + key.len() + value.len() + 2);
         inner.count_line()?;
         inner.count_output(bytes)?;
-        let fields = fields.into_iter().map(|(key, value)| (clean(&key), clean(&value))).collect();
-        inner.sink.record(Record { source: Source::Log, level, message: clean(message), fields });
+        let shown = |text: &str| shown(text, &inner.mask, usize::MAX).0;
+        let fields = fields.into_iter().map(|(key, value)| (shown(&key), shown(&value))).collect();
+        inner.sink.record(Record { source: Source::Log, level, message: shown(message), fields });
         Ok(())
     }
 
@@ -140,8 +143,7 @@ impl Inner {
     }
 
     fn summary(&self, text: &str) -> String {
-        let (head, _) = cut(text, self.error_length);
-        clean(head)
+        shown(text, &self.mask, self.error_length).0
     }
 
     fn lines(&mut self, stream: Stream, bytes: &[u8]) {
@@ -154,8 +156,9 @@ impl Inner {
             rest = tail.get(1..).unwrap_or_default();
         }
         self.partial(stream).extend_from_slice(rest);
-        // A line that never ends is shown in pieces.
-        while self.partial(stream).len() >= LINE {
+        // A line that never ends is shown in pieces; but not where a secret could be cut
+        // in two. It is bounded by the limit of the output then.
+        while self.mask.is_empty() && self.partial(stream).len() >= LINE {
             let tail = self.partial(stream).split_off(LINE);
             let piece = std::mem::replace(self.partial(stream), tail);
             self.line(stream, &piece);
@@ -163,11 +166,11 @@ impl Inner {
     }
 
     fn line(&mut self, stream: Stream, bytes: &[u8]) {
-        for piece in bytes.chunks(LINE) {
-            let message = clean(&String::from_utf8_lossy(piece));
-            if message.is_empty() {
-                continue;
-            }
+        let (line, _) = shown(&String::from_utf8_lossy(bytes), &self.mask, usize::MAX);
+        let mut rest = line.as_str();
+        while !rest.is_empty() {
+            let message = cut(rest, LINE).0.to_owned();
+            rest = rest.get(message.len()..).unwrap_or_default();
             let (source, level) = match stream {
                 Stream::Stdout => (Source::Stdout, Level::Info),
                 Stream::Stderr => (Source::Stderr, Level::Warn),

@@ -8,6 +8,7 @@ use crate::output::Output;
 use crate::plan::Draft;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
+use crate::secrets::Secrets;
 use crate::{Grants, Limits};
 
 pub(crate) struct State {
@@ -17,6 +18,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
     pub(crate) plan: Draft,
+    pub(crate) secrets: Secrets,
 }
 
 impl State {
@@ -47,6 +49,7 @@ impl State {
             limiter: Limiter::new(limits),
             recorder,
             plan: Draft::new(&grants.plan),
+            secrets: Secrets::new(grants),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Text of a guest, made fit to be shown: a hook must be able neither to drive
 //! the operator's terminal nor to forge a line of another hook's log.
 
+use crate::Mask;
+
 /// Removes terminal control sequences and control characters, and turns line
 /// breaks and tabs into single spaces. The result is one line.
 pub(crate) fn clean(text: &str) -> String {
@@ -25,6 +27,21 @@ fn break_lines(text: &str) -> String {
 /// Characters that reorder what follows, so that a message reads as another.
 fn is_direction_override(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Bytes of a text that are looked at beyond those that are shown. More than that is
+/// a text that nobody reads, and the host's time.
+const LOOKAHEAD: usize = 1 << 20;
+
+/// A guest's text as it is shown: without secrets, cleaned, and cut only then, since a
+/// part of a secret may be too short to be known as such. Says whether it was cut.
+pub(crate) fn shown(text: &str, mask: &Mask, max: usize) -> (String, bool) {
+    let (head, much_longer) = cut(text, max.saturating_add(LOOKAHEAD));
+    let mut line = clean(&mask.mask(head));
+    // Without the control sequence in its midst, it may have become one.
+    mask.apply(&mut line);
+    let (head, longer) = cut(&line, max);
+    (head.to_owned(), longer || much_longer)
 }
 
 /// The longest prefix of at most `max` bytes that ends between two characters.

@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
         };
         self.outcome_hooks(&verdict, restic.as_ref()).await;
         let owed = self.finally(&verdict, restic.as_ref()).await;
-        RunReport {
+        let mut report = RunReport {
             run_id: self.id.clone(),
             profile: plan.profile.clone(),
             operation: plan.operation.clone(),
@@ -154,7 +154,10 @@ impl<'a> Run<'a> {
             hooks: std::mem::take(&mut self.calls),
             warnings: std::mem::take(&mut self.warnings),
             owed: owed.into_iter().map(|hook| hook.name.clone()).collect(),
-        }
+        };
+        // Again: a secret may have been read after it was printed.
+        report.hide(&self.prepared.mask);
+        report
     }
 
     /// Calls the `before` hooks, up to the first that keeps the gate shut.
@@ -223,13 +226,14 @@ impl<'a> Run<'a> {
             Said::Message(message) => observer.notice(&Happening::ResticMessage(message)),
             Said::Line(line) => observer.notice(&Happening::ResticLine(line)),
         };
-        let Ended { exit, heard } = match process::run(&plan.restic, &self.context.interrupts, &listen).await {
-            Ok(ended) => ended,
-            Err(error) => {
-                let error = Some(format!("cannot start {}: {error}", plan.restic.program.display()));
-                return (Verdict { status: Status::Failure, exit_code: exit::NOT_STARTED, error }, None);
-            }
-        };
+        let Ended { exit, heard } =
+            match process::run(&plan.restic, &self.context.interrupts, &self.prepared.mask, &listen).await {
+                Ok(ended) => ended,
+                Err(error) => {
+                    let error = Some(format!("cannot start {}: {error}", plan.restic.program.display()));
+                    return (Verdict { status: Status::Failure, exit_code: exit::NOT_STARTED, error }, None);
+                }
+            };
         observer.notice(&Happening::ResticEnded { exit });
         let verdict = self.judge(exit, &heard);
         let stderr_tail = heard.stderr_tail();
@@ -381,7 +385,7 @@ impl<'a> Run<'a> {
     }
 
     fn outcome(&self, verdict: &Verdict, restic: Option<&ResticReport>) -> Outcome {
-        Outcome {
+        let mut outcome = Outcome {
             status: verdict.status,
             exit_code: restic.and_then(|restic| restic.exit_code),
             error: verdict.error.clone(),
@@ -390,7 +394,13 @@ impl<'a> Run<'a> {
             summary: restic.and_then(|restic| restic.summary.clone()),
             stderr_tail: restic.map(|restic| restic.stderr_tail.clone()).unwrap_or_default(),
             hooks: self.calls.iter().map(HookCall::result).collect(),
-        }
+        };
+        // A hook isn't told the secrets of another, whenever they were read.
+        let mask = &self.prepared.mask;
+        let Outcome { error, stderr_tail, hooks, .. } = &mut outcome;
+        let failures = hooks.iter_mut().filter_map(|hook| hook.failure.as_mut()).map(|failure| &mut failure.message);
+        failures.chain(error).chain([stderr_tail]).for_each(|text| mask.apply(text));
+        outcome
     }
 
     /// A failure that stands is never masked; a run that ended well isn't reported as

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, PlanGrant, Reason};
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, PlanGrant, Reason};
 use tokio::task::JoinSet;
 
-use crate::config::{HookSpec, Kind, Location};
+use crate::config::{GrantSpec, HookSpec, Kind, Location};
 use crate::plan::{Plan, in_order};
 
 /// A plan whose hooks can be called.
@@ -19,6 +19,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// The plan's hooks, in its order.
     pub(crate) hooks: Vec<Ready>,
+    /// Hides the secrets of the hooks, in all that is shown and told.
+    pub(crate) mask: Mask,
 }
 
 /// One hook of a plan. An optional one may be unusable: it then counts as failed
@@ -90,23 +92,31 @@ impl Prepared {
     /// # Errors
     /// When a hook that isn't optional can't be called.
     pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
-        let hooks = load(&plan.hooks, plan.fixed_sources.as_deref(), engine).await;
+        let mask = Mask::default();
+        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, &mask)).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
-        if unusable.is_empty() { Ok(Self { plan, hooks }) } else { Err(Unusable { hooks: unusable }) }
+        if unusable.is_empty() { Ok(Self { plan, hooks, mask }) } else { Err(Unusable { hooks: unusable }) }
     }
 
     /// Loads the components of a plan that is only going to be looked at: a hook that
     /// can't be called is told as such.
     pub async fn to_explain(plan: Plan, engine: &Engine) -> Self {
-        let hooks = load(&plan.hooks, plan.fixed_sources.as_deref(), engine).await;
-        Self { plan, hooks }
+        let mask = Mask::default();
+        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, &mask)).await;
+        Self { plan, hooks, mask }
     }
 
     /// A plan that calls no hook.
     #[must_use]
     pub fn without_hooks(mut plan: Plan) -> Self {
         plan.hooks.clear();
-        Self { plan, hooks: Vec::new() }
+        Self { plan, hooks: Vec::new(), mask: Mask::default() }
+    }
+
+    /// Hides what the hooks of the plan have read as secrets.
+    #[must_use]
+    pub fn mask(&self) -> &Mask {
+        &self.mask
     }
 
     /// The hooks of an event, in the order of their calls, each with its place in the
@@ -123,12 +133,12 @@ impl Prepared {
 
 /// Every hook of the list that can't be called, optional ones too.
 pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
-    unusable_hooks(&load(hooks, None, engine).await).collect()
+    unusable_hooks(&load(hooks, engine, &Surroundings::default()).await).collect()
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a
-/// millisecond, compiling one takes many. `fixed_sources` is the plan's.
-async fn load(hooks: &[HookSpec], fixed_sources: Option<&str>, engine: &Engine) -> Vec<Ready> {
+/// millisecond, compiling one takes many.
+async fn load(hooks: &[HookSpec], engine: &Engine, surroundings: &Surroundings<'_>) -> Vec<Ready> {
     type Key = (PathBuf, Option<Digest>);
     let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
     // Ends its tasks when it is dropped, and with them their compilers.
@@ -151,9 +161,7 @@ async fn load(hooks: &[HookSpec], fixed_sources: Option<&str>, engine: &Engine) 
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let mut grants = grants(spec);
-        grants.plan.fixed_sources = fixed_sources.map(str::to_owned);
-        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants));
+        let hook = component.and_then(|component| component.hook(spec.limits.clone(), surroundings.grants(spec)));
         Ready { spec: Arc::new(spec.clone()), hook }
     };
     hooks.iter().map(ready).collect()
@@ -182,18 +190,38 @@ impl UnusableHook {
     }
 }
 
+/// What the hooks of one run have in common.
+#[derive(Debug, Default)]
+struct Surroundings<'a> {
+    /// Why the plan's sources can't be changed.
+    fixed_sources: Option<&'a str>,
+    /// Hides the secrets of all of them.
+    mask: Mask,
+}
+
+impl<'a> Surroundings<'a> {
+    fn of(plan: &'a Plan, mask: &Mask) -> Self {
+        Self { fixed_sources: plan.fixed_sources.as_deref(), mask: mask.clone() }
+    }
+
+    fn grants(&self, spec: &HookSpec) -> Grants {
+        let mut grants = grants(&spec.grants);
+        grants.config = spec.config.clone();
+        grants.plan.fixed_sources = self.fixed_sources.map(str::to_owned);
+        grants.mask = self.mask.clone();
+        grants
+    }
+}
+
 /// Resolves the names in the grants. A variable that isn't set isn't there for the
-/// hook either.
-fn grants(spec: &HookSpec) -> Grants {
+/// hook either. The hook's settings are not among them.
+#[must_use]
+pub fn grants(spec: &GrantSpec) -> Grants {
     let mut grants = Grants::default();
-    grants.dirs = spec.grants.dirs.iter().map(|dir| dir.value.clone()).collect();
-    grants.env = spec
-        .grants
-        .env
-        .iter()
-        .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
-        .collect();
-    grants.config = spec.config.clone();
-    grants.plan = PlanGrant::new(spec.grants.plan.iter().map(|part| part.value.clone()));
+    grants.dirs = spec.dirs.iter().map(|dir| dir.value.clone()).collect();
+    grants.env =
+        spec.env.iter().filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?))).collect();
+    grants.plan = PlanGrant::new(spec.plan.iter().map(|part| part.value.clone()));
+    grants.secrets = spec.secrets.iter().map(|(name, source)| (name.clone(), source.value.clone())).collect();
     grants
 }

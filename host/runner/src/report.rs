@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hookward_engine::Failure;
 use hookward_engine::event::{EventKind, HookFailure, HookResult, Scope, Status, Summary, Trigger, millis};
 use hookward_engine::log::Record;
 use hookward_engine::plan::Change;
+use hookward_engine::{Failure, Mask};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -52,6 +52,26 @@ pub struct RunReport {
     /// Hooks whose `finally` was not called, since the run was left at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<String>,
+}
+
+impl RunReport {
+    /// Hides secrets in every text that isn't the configuration's own.
+    pub(crate) fn hide(&mut self, mask: &Mask) {
+        if mask.is_empty() {
+            return;
+        }
+        let Self { error, restic, hooks, warnings, .. } = self;
+        let tail = restic.as_mut().map(|restic| &mut restic.stderr_tail);
+        error.iter_mut().chain(tail).chain(warnings).for_each(|text| mask.apply(text));
+        for HookCall { failure, skip, log, .. } in hooks {
+            let message = failure.as_mut().map(|failure| &mut failure.message);
+            message.into_iter().chain(skip).for_each(|text| mask.apply(text));
+            for Record { message, fields, .. } in log {
+                mask.apply(message);
+                fields.iter_mut().flat_map(|(key, value)| [key, value]).for_each(|text| mask.apply(text));
+            }
+        }
+    }
 }
 
 /// What became of the restic process.

@@ -16,6 +16,7 @@ mod generated;
 mod init;
 mod inspect;
 mod messages;
+mod secrets;
 mod streams;
 mod support;
 mod usage;

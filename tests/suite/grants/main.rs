@@ -1,10 +1,15 @@
-//! Each grant at the engine's door: what it lets through, and what it keeps out.
+//! What can be granted to a hook, at the engine's door: each grant, and each way in
+//! which a hook may try to get more.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "the whole crate is tests"
 )]
 
+mod masking;
 mod plan;
+mod secrets;
+mod secrets_support;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hookward_engine::Mask;
 use hookward_runner::interrupt::{Interrupt, Interrupts};
 use hookward_runner::restic::process::{self, Command, Exit, Said};
 use hookward_tests::lab::{Lab, finish, stand_in};
@@ -137,7 +138,8 @@ fn cancelled(restic: &[&str], grace: Duration) -> (Exit, Duration, Vec<String>) 
     let interrupts = Interrupts::default();
     let (exit, took) = std::thread::scope(|scope| {
         let ended = scope.spawn(|| {
-            let ended = runtime.block_on(process::run(&command, &interrupts, &|_: Said<'_>| {})).unwrap();
+            let ended =
+                runtime.block_on(process::run(&command, &interrupts, &Mask::default(), &|_: Said<'_>| {})).unwrap();
             (ended.exit, Instant::now())
         });
         noted(&lab, "ready");

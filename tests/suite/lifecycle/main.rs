@@ -24,6 +24,7 @@ mod pairing;
 mod plan_changes;
 mod process;
 mod retry;
+mod secrets;
 mod several;
 mod skip;
 mod support;

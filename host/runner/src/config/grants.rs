@@ -7,12 +7,18 @@ use hookward_engine::{DirGrant, EventKind};
 
 use super::diagnostic::{Diagnostic, Located, Place, suggest};
 use super::schema::{self, At};
+use super::secrets::secrets;
 use super::value::{Checker, normal};
 use super::{GrantSpec, Operations};
 
 /// The `grants` table of one hook.
 pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> GrantSpec {
-    GrantSpec { dirs: dirs(check, &grants.dirs), env: env(check, &grants.env), plan: plan(check, &grants.plan) }
+    GrantSpec {
+        dirs: dirs(check, &grants.dirs),
+        env: env(check, &grants.env),
+        plan: plan(check, &grants.plan),
+        secrets: secrets(check, &grants.secrets),
+    }
 }
 
 fn dirs(check: &mut Checker<'_>, dirs: &[At<schema::Dir>]) -> Vec<Located<DirGrant>> {

@@ -6,7 +6,7 @@
 //! components that it names. A key that is accepted here has a meaning.
 //!
 //! `${VAR}` is expanded in `repository.url`, `password-file`, `sources`,
-//! `component`, `dirs.host` and `restic.binary`, and nowhere else; an undefined
+//! `component`, `dirs.host`, a secret's `file` and `restic.binary`, and nowhere else; an undefined
 //! variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
 //! sign. In all of these but the url, a leading `~/` is the home directory, and
 //! a relative path starts at the file that has it (a `restic.binary` without a
@@ -20,6 +20,7 @@ mod load;
 mod parse;
 mod resolve;
 mod schema;
+mod secrets;
 mod template;
 mod value;
 
@@ -29,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookward_engine::plan::Part;
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, text_enum};
+use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, SecretSource, text_enum};
 
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
@@ -238,6 +239,8 @@ pub struct GrantSpec {
     pub env: Vec<Located<String>>,
     /// Parts of the backup's plan that it may change.
     pub plan: Vec<Located<Part>>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Located<SecretSource>>,
 }
 
 text_enum! {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use hookward_engine::Mask;
 use hookward_engine::event::Summary;
 use nix::errno::Errno;
 use serde::Deserialize;
@@ -79,7 +80,25 @@ struct Inner {
     number: Option<serde_json::Value>,
 }
 
+impl Message {
+    /// Hides secrets in every text that is told on.
+    fn hide(&mut self, mask: &Mask) {
+        match self {
+            Self::Status(progress) => progress.current_files.iter_mut().for_each(|file| mask.apply(file)),
+            Self::Error(error) => error.hide(mask),
+            Self::ExitError(error) => mask.apply(&mut error.message),
+            Self::Summary(_) | Self::Other => {}
+        }
+    }
+}
+
 impl ItemError {
+    fn hide(&mut self, mask: &Mask) {
+        let Self { error, message, item } = self;
+        let inner = [&mut error.message, &mut error.operation, message];
+        inner.into_iter().flatten().chain([item]).for_each(|text| mask.apply(text));
+    }
+
     /// What went wrong: `check` has it at the top, `backup` inside.
     #[must_use]
     pub fn message(&self) -> Cow<'_, str> {
@@ -158,12 +177,27 @@ pub struct Heard {
     /// The first error of an item, and how many there were.
     pub item_errors: (Option<ItemError>, u64),
     tail: Vec<u8>,
+    mask: Mask,
 }
 
 impl Heard {
+    /// Nothing yet; secrets are going to be hidden in what is told of it.
+    #[must_use]
+    pub fn new(mask: Mask) -> Self {
+        Self { mask, ..Self::default() }
+    }
+
+    /// A line that is no message, as it can be shown.
+    #[must_use]
+    pub fn line(&self, line: &[u8]) -> String {
+        self.mask.mask(&String::from_utf8_lossy(line)).into_owned()
+    }
+
     /// Reads one line of stdout or stderr as a message.
     pub fn message(&mut self, line: &[u8]) -> Option<Message> {
-        let message: Message = serde_json::from_slice(line).ok()?;
+        let mut message: Message = serde_json::from_slice(line).ok()?;
+        // Only now: a secret that is a number may stand among restic's own.
+        message.hide(&self.mask);
         match &message {
             Message::Summary(finished) => self.finished = Some((**finished).clone()),
             Message::ExitError(error) => self.exit_error = Some(error.clone()),
@@ -180,22 +214,22 @@ impl Heard {
     /// Keeps the end of stderr.
     pub fn stderr(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
-        if self.tail.len() > 2 * TAIL {
-            // One byte more than is shown: it tells that a line has been cut.
-            self.tail.drain(..self.tail.len() - TAIL - 1);
+        if self.tail.len() > 4 * TAIL {
+            // More than is shown: a secret that is cut in two here is hidden no more.
+            self.tail.drain(..self.tail.len() - 2 * TAIL);
         }
     }
 
     /// The last 4 KiB of stderr, from the beginning of a line where there is one.
     #[must_use]
     pub fn stderr_tail(&self) -> String {
-        let cut = self.tail.len().saturating_sub(TAIL);
-        let tail = self.tail.get(cut..).unwrap_or_default();
-        let whole = match tail.iter().position(|&byte| byte == b'\n') {
-            Some(end) if cut > 0 => tail.get(end + 1..).unwrap_or_default(),
-            _ => tail,
-        };
-        String::from_utf8_lossy(whole).into_owned()
+        let shown = self.line(&self.tail);
+        let cut = shown.ceil_char_boundary(shown.len().saturating_sub(TAIL));
+        let tail = shown.get(cut..).unwrap_or_default();
+        match tail.split_once('\n') {
+            Some((_, whole)) if cut > 0 => whole.to_owned(),
+            _ => tail.to_owned(),
+        }
     }
 
     /// Why restic failed, in one line, as far as it has said.

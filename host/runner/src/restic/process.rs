@@ -15,6 +15,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hookward_engine::Mask;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -178,16 +179,18 @@ pub struct Ended {
 }
 
 /// Starts the process and waits for its end. The first interrupt is passed on to
-/// it; the second, or the end of the grace, kills it.
+/// it; the second, or the end of the grace, kills it. The mask hides secrets in what
+/// is handed to `listen` and in what was heard; a stream that is passed on is not
+/// changed.
 ///
 /// # Errors
 /// When it can't be started.
-pub async fn run(command: &Command, interrupts: &Interrupts, listen: Listen<'_>) -> io::Result<Ended> {
+pub async fn run(command: &Command, interrupts: &Interrupts, mask: &Mask, listen: Listen<'_>) -> io::Result<Ended> {
     let shared_group = has_terminal();
     // A signal before the start has reached us alone.
     let interrupted = interrupts.step(Step::Stop).is_cancelled();
     let mut child = spawn(command, shared_group)?;
-    let heard = Mutex::new(Heard::default());
+    let heard = Mutex::new(Heard::new(mask.clone()));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let exit = {
         let out = pump(stdout, Some(tokio::io::stdout()), command.stdout, Stream::Stdout, &heard, listen);
@@ -308,11 +311,14 @@ async fn pump(
     let mut to = to.filter(|_| route == Route::Tee);
     let mut lines = Lines::default();
     let line = |line: &[u8]| {
-        let message = heard.lock().unwrap_or_else(PoisonError::into_inner).message(line);
-        match message {
-            Some(message) => listen(Said::Message(&message)),
-            None if route == Route::Read => listen(Said::Line(&String::from_utf8_lossy(line))),
-            None => {}
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = heard.message(line);
+        let shown = (message.is_none() && route == Route::Read).then(|| heard.line(line));
+        drop(heard);
+        match (message, shown) {
+            (Some(message), _) => listen(Said::Message(&message)),
+            (None, Some(line)) => listen(Said::Line(&line)),
+            (None, None) => {}
         }
     };
     let mut buffer = vec![0; 64 << 10];

@@ -10,6 +10,7 @@ mod errors;
 mod includes;
 mod plan;
 mod robust;
+mod secrets;
 mod values;
 
 use std::ffi::OsString;

@@ -1,5 +1,7 @@
 //! The interfaces of `hookward:hook@0.1.0` that need a grant.
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::hookward::hook::{command as wit_command, plan as wit_plan, secrets as wit_secrets};
@@ -11,7 +13,7 @@ use crate::state::State;
 /// Links what needs a grant.
 pub(in crate::contract) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wit_command::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    wit_secrets::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    link_secrets(linker)?;
     wit_plan::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
 
@@ -58,13 +60,20 @@ impl From<CommandError> for wit_command::Error {
     }
 }
 
-impl wit_secrets::Host for State {
-    async fn get(&mut self, name: String) -> wasmtime::Result<Result<String, wit_secrets::Error>> {
-        Ok(secrets::get(self, &name).await?.map_err(|error| match error {
-            SecretError::Unknown(message) => wit_secrets::Error::Unknown(message),
-            SecretError::Unavailable(message) => wit_secrets::Error::Unavailable(message),
-        }))
-    }
+/// By hand, since the bindings would have each value as a `String` of their own, which
+/// nobody wipes.
+fn link_secrets(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut interface = linker.instance("hookward:hook/secrets@0.1.0")?;
+    interface.func_wrap_async("get", |mut store, (name,): (String,)| {
+        Box::new(async move {
+            let value: Result<Arc<str>, _> = secrets::get(store.data_mut(), &name).await;
+            let value = value.map_err(|error| match error {
+                SecretError::Unknown(message) => wit_secrets::Error::Unknown(message),
+                SecretError::Unavailable(message) => wit_secrets::Error::Unavailable(message),
+            });
+            Ok((value,))
+        })
+    })
 }
 
 impl State {

@@ -1,5 +1,7 @@
 //! The `grants` table of a hook, as it is written.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,6 +21,9 @@ pub(in crate::config) struct Grants {
     /// `sources`, `tags`, `excludes`, `env`, or `env:NAME` for one variable.
     #[serde(default)]
     pub(in crate::config) plan: Vec<At<String>>,
+    /// Secrets by the name that the hook asks for.
+    #[serde(default)]
+    pub(in crate::config) secrets: BTreeMap<At<String>, At<Secret>>,
 }
 
 /// One directory of the host.
@@ -32,4 +37,21 @@ pub(in crate::config) struct Dir {
     /// Whether the hook may change what is below it.
     #[serde(default)]
     pub(in crate::config) write: bool,
+}
+
+/// Where a secret comes from: one of the keys.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub(in crate::config) struct Secret {
+    /// File that nobody else may read, relative to this file. `${VAR}` is expanded.
+    pub(in crate::config) file: Option<At<String>>,
+    /// Name of an environment variable.
+    pub(in crate::config) env: Option<At<String>>,
+    /// Program that prints it, and its arguments: an absolute path, or a name in the
+    /// system's directories of programs. There is no shell.
+    #[schemars(extend("minItems" = 1))]
+    pub(in crate::config) command: Option<At<Vec<At<String>>>>,
+    /// Name of a credential of the systemd service.
+    pub(in crate::config) credential: Option<At<String>>,
 }
