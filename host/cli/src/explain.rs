@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use bytesize::ByteSize;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_runner::config::HookSpec;
+use hookward_runner::config::{GrantSpec, HookSpec};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
     let plan = Plan::new(&config, &request).map_err(Problem::from)?;
     let prepared = if plan.calls_hooks() {
         let runtime = session.runtime()?;
-        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?));
+        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?, &session.states()));
         runtime.shutdown_background();
         prepared
     } else {
@@ -70,6 +70,8 @@ fn access(import: &Import, hook: &HookSpec) -> String {
         Access::Free => "free".to_owned(),
         Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
         Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
+        Access::Empty("tcp") if !hook.grants.tcp.is_empty() => "granted by `tcp`".to_owned(),
+        Access::Gated("state") if hook.grants.state.is_some() => "granted by `state`".to_owned(),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
         Access::Gated(grant) => format!("refused without `{grant}`"),
         _ => "refused: unknown".to_owned(),
@@ -148,7 +150,14 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     for name in &spec.grants.env {
         writeln!(out, "    variable {}  {}", name.value, name.location)?;
     }
-    if spec.grants.dirs.is_empty() && spec.grants.env.is_empty() {
+    if let Some(state) = &spec.grants.state {
+        let most = ByteSize(state.value.bytes()).display().iec();
+        writeln!(out, "    state of its own, at most {most}  {}", state.location)?;
+    }
+    for address in &spec.grants.tcp {
+        writeln!(out, "    TCP to {}  {}", address.value, address.location)?;
+    }
+    if spec.grants == GrantSpec::default() {
         writeln!(out, "    nothing of the host")?;
     }
     if !spec.config.is_empty() {
@@ -207,6 +216,16 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         json!({ "host": dir.value.host, "guest": dir.value.guest, "write": dir.value.write, "at": dir.location.to_string() })
     });
     let env = spec.grants.env.iter().map(|name| json!({ "name": name.value, "at": name.location.to_string() }));
+    let state = spec
+        .grants
+        .state
+        .as_ref()
+        .map(|state| json!({ "max-bytes": state.value.bytes(), "at": state.location.to_string() }));
+    let tcp = spec
+        .grants
+        .tcp
+        .iter()
+        .map(|address| json!({ "address": address.value.to_string(), "at": address.location.to_string() }));
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -218,7 +237,12 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
-        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>() },
+        "grants": {
+            "dirs": dirs.collect::<Vec<_>>(),
+            "env": env.collect::<Vec<_>>(),
+            "state": state,
+            "tcp": tcp.collect::<Vec<_>>(),
+        },
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
             "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::keyvalue::StateGrant;
+use crate::tcp::TcpGrant;
+
 /// Everything that a call is given besides its event. The default grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,12 +15,19 @@ pub struct Grants {
     pub env: Vec<(String, String)>,
     /// The hook's own settings, seen by `wasi:config/store`.
     pub config: Vec<(String, String)>,
+    /// What the hook keeps from call to call, by `wasi:keyvalue/store`.
+    pub state: Option<StateGrant>,
+    /// Addresses that `wasi:sockets` may connect to.
+    pub tcp: Vec<TcpGrant>,
 }
 
 impl Grants {
     /// Whether anything is granted under this name of a gated interface's grant.
-    pub(crate) fn cover(&self, _grant: &str) -> bool {
-        false
+    pub(crate) fn cover(&self, grant: &str) -> bool {
+        match grant {
+            "state" => self.state.is_some(),
+            _ => false,
+        }
     }
 }
 

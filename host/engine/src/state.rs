@@ -3,10 +3,12 @@
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::keyvalue::Kept;
 use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
+use crate::tcp::Tcp;
 use crate::{Grants, Limits};
 
 pub(crate) struct State {
@@ -15,6 +17,9 @@ pub(crate) struct State {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
+    /// What the hook keeps, if it may keep anything.
+    pub(crate) kept: Option<Kept>,
+    pub(crate) tcp: Tcp,
 }
 
 impl State {
@@ -24,11 +29,9 @@ impl State {
         wasi.stdout(Output::new(&recorder, Stream::Stdout))
             .stderr(Output::new(&recorder, Stream::Stderr))
             .envs(&grants.env)
-            // Denied by default; said here so that a new default can't open a door.
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
             .max_random_size(limits.transfer as u64);
+        let tcp = Tcp::new(&grants.tcp);
+        tcp.open(&mut wasi);
         for dir in &grants.dirs {
             let permissions = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(&dir.host, &dir.guest, permissions).map_err(|error| {
@@ -38,7 +41,15 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
-        Ok(Self { wasi: wasi.build(), table, config: grants.config.clone(), limiter: Limiter::new(limits), recorder })
+        Ok(Self {
+            wasi: wasi.build(),
+            table,
+            config: grants.config.clone(),
+            limiter: Limiter::new(limits),
+            recorder,
+            kept: grants.state.clone().map(Kept::new),
+            tcp,
+        })
     }
 }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason, StateGrant};
 use tokio::task::JoinSet;
 
 use crate::config::{HookSpec, Kind, Location};
 use crate::plan::{Plan, in_order};
+use crate::state::States;
 
 /// A plan whose hooks can be called.
 #[derive(Debug)]
@@ -89,16 +90,16 @@ impl Prepared {
     ///
     /// # Errors
     /// When a hook that isn't optional can't be called.
-    pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
-        let hooks = load(&plan.hooks, engine).await;
+    pub async fn new(plan: Plan, engine: &Engine, states: &States) -> Result<Self, Unusable> {
+        let hooks = load(&plan.hooks, engine, states, plan.profile.as_deref()).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
         if unusable.is_empty() { Ok(Self { plan, hooks }) } else { Err(Unusable { hooks: unusable }) }
     }
 
     /// Loads the components of a plan that is only going to be looked at: a hook that
     /// can't be called is told as such.
-    pub async fn to_explain(plan: Plan, engine: &Engine) -> Self {
-        let hooks = load(&plan.hooks, engine).await;
+    pub async fn to_explain(plan: Plan, engine: &Engine, states: &States) -> Self {
+        let hooks = load(&plan.hooks, engine, states, plan.profile.as_deref()).await;
         Self { plan, hooks }
     }
 
@@ -122,13 +123,13 @@ impl Prepared {
 }
 
 /// Every hook of the list that can't be called, optional ones too.
-pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
-    unusable_hooks(&load(hooks, engine).await).collect()
+pub async fn check(hooks: &[HookSpec], engine: &Engine, states: &States) -> Vec<UnusableHook> {
+    unusable_hooks(&load(hooks, engine, states, None).await).collect()
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a
 /// millisecond, compiling one takes many.
-async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
+async fn load(hooks: &[HookSpec], engine: &Engine, states: &States, profile: Option<&str>) -> Vec<Ready> {
     type Key = (PathBuf, Option<Digest>);
     let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
     // Ends its tasks when it is dropped, and with them their compilers.
@@ -151,7 +152,7 @@ async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec)));
+        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec, states, profile)));
         Ready { spec: Arc::new(spec.clone()), hook }
     };
     hooks.iter().map(ready).collect()
@@ -182,7 +183,7 @@ impl UnusableHook {
 
 /// Resolves the names in the grants. A variable that isn't set isn't there for the
 /// hook either.
-fn grants(spec: &HookSpec) -> Grants {
+fn grants(spec: &HookSpec, states: &States, profile: Option<&str>) -> Grants {
     let mut grants = Grants::default();
     grants.dirs = spec.grants.dirs.iter().map(|dir| dir.value.clone()).collect();
     grants.env = spec
@@ -192,5 +193,11 @@ fn grants(spec: &HookSpec) -> Grants {
         .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
         .collect();
     grants.config = spec.config.clone();
+    grants.state = spec
+        .grants
+        .state
+        .as_ref()
+        .map(|quota| StateGrant { store: states.of(profile, spec.scope, &spec.name), quota: quota.value });
+    grants.tcp = spec.grants.tcp.iter().map(|address| address.value.clone()).collect();
     grants
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hookward_engine::DirGrant;
+use hookward_engine::{DirGrant, InvalidTcp, StateQuota, TcpGrant};
 
 use super::GrantSpec;
 use super::diagnostic::{Diagnostic, Located, Place};
@@ -11,7 +11,12 @@ use super::value::{Checker, normal};
 
 /// The `grants` table of one hook.
 pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> GrantSpec {
-    GrantSpec { dirs: dirs(check, &grants.dirs), env: env(check, &grants.env) }
+    GrantSpec {
+        dirs: dirs(check, &grants.dirs),
+        env: env(check, &grants.env),
+        state: grants.state.as_ref().and_then(|at| state(check, at)),
+        tcp: tcp(check, &grants.tcp),
+    }
 }
 
 fn dirs(check: &mut Checker<'_>, dirs: &[At<schema::Dir>]) -> Vec<Located<DirGrant>> {
@@ -57,6 +62,38 @@ fn env(check: &mut Checker<'_>, names: &[At<String>]) -> Vec<Located<String>> {
             check.error(at, message, "write the name alone: its value is that of hookward's own environment");
         } else if let Some(name) = check.text("a name in `env`", at) {
             granted.push(check.located(at, name));
+        }
+    }
+    granted
+}
+
+fn state(check: &mut Checker<'_>, at: &At<schema::State>) -> Option<Located<StateQuota>> {
+    let quota = match &at.get().max_bytes {
+        None => StateQuota::default(),
+        Some(bytes) => match StateQuota::new(check.size(bytes)?) {
+            Ok(quota) => quota,
+            Err(error) => {
+                let help = "write a size such as `64KiB`; for more, grant a directory with `dirs`";
+                check.error(bytes, error.to_string(), help);
+                return None;
+            }
+        },
+    };
+    Some(check.located(at, quota))
+}
+
+fn tcp(check: &mut Checker<'_>, addresses: &[At<String>]) -> Vec<Located<TcpGrant>> {
+    let mut granted = Vec::new();
+    for at in addresses {
+        match at.get().parse::<TcpGrant>() {
+            Ok(address) => granted.push(check.located(at, address)),
+            Err(error) => {
+                let help = match error {
+                    InvalidTcp::Brackets => "write `[ADDRESS]:PORT`, such as `[::1]:5432`",
+                    _ => "write `HOST:PORT`, such as `127.0.0.1:5432` or `db.internal:5432`",
+                };
+                check.error(at, format!("`{}` is not an address to connect to: {error}", at.get()), help);
+            }
         }
     }
     granted

@@ -28,7 +28,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, text_enum};
+use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, StateQuota, TcpGrant, text_enum};
 
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
@@ -235,6 +235,10 @@ pub struct GrantSpec {
     pub dirs: Vec<Located<DirGrant>>,
     /// Names of environment variables.
     pub env: Vec<Located<String>>,
+    /// What it may keep from run to run.
+    pub state: Option<Located<StateQuota>>,
+    /// Addresses that it may connect to.
+    pub tcp: Vec<Located<TcpGrant>>,
 }
 
 text_enum! {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::At;
+use super::{At, Size};
 
 /// What a hook may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -15,6 +15,11 @@ pub(in crate::config) struct Grants {
     /// Names of environment variables.
     #[serde(default)]
     pub(in crate::config) env: Vec<At<String>>,
+    /// State of its own, kept from run to run.
+    pub(in crate::config) state: Option<At<State>>,
+    /// Addresses that it may connect to: `127.0.0.1:5432`, `db.internal:5432`, `[::1]:5432`.
+    #[serde(default)]
+    pub(in crate::config) tcp: Vec<At<String>>,
 }
 
 /// One directory of the host.
@@ -28,4 +33,12 @@ pub(in crate::config) struct Dir {
     /// Whether the hook may change what is below it.
     #[serde(default)]
     pub(in crate::config) write: bool,
+}
+
+/// State that a hook keeps from run to run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::config) struct State {
+    /// Bytes of all keys and values together, 1 MiB when not given.
+    pub(in crate::config) max_bytes: Option<At<Size>>,
 }
