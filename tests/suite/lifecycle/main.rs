@@ -25,5 +25,7 @@ mod process;
 mod retry;
 mod several;
 mod skip;
+mod state_broken;
+mod state_kept;
 mod support;
 mod terminal;

@@ -9,6 +9,7 @@
 mod errors;
 mod includes;
 mod robust;
+mod state_tcp;
 mod values;
 
 use std::ffi::OsString;
