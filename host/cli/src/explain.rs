@@ -27,7 +27,7 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
     let plan = Plan::new(&config, &request).map_err(Problem::from)?;
     let prepared = if plan.calls_hooks() {
         let runtime = session.runtime()?;
-        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?));
+        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?, &session.states()));
         runtime.shutdown_background();
         prepared
     } else {
@@ -74,6 +74,8 @@ fn access(import: &Import, hook: &HookSpec) -> String {
         Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
         Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
         Access::Gated("secrets") if !hook.grants.secrets.is_empty() => "granted by `secrets`".to_owned(),
+        Access::Empty("tcp") if !hook.grants.tcp.is_empty() => "granted by `tcp`".to_owned(),
+        Access::Gated("state") if hook.grants.state.is_some() => "granted by `state`".to_owned(),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
         Access::Gated("plan") if !hook.grants.plan.is_empty() => "granted by `plan`".to_owned(),
         Access::Gated(grant) => format!("refused without `{grant}`"),
@@ -172,6 +174,13 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     for (name, source) in &spec.grants.secrets {
         writeln!(out, "    secret {name} from {}  {}", source.value, source.location)?;
     }
+    if let Some(state) = &spec.grants.state {
+        let most = ByteSize(state.value.bytes()).display().iec();
+        writeln!(out, "    state of its own, at most {most}  {}", state.location)?;
+    }
+    for address in &spec.grants.tcp {
+        writeln!(out, "    TCP to {}  {}", address.value, address.location)?;
+    }
     if spec.grants == GrantSpec::default() {
         writeln!(out, "    nothing of the host")?;
     }
@@ -237,6 +246,16 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         let (kind, from) = (source.value.kind(), source.value.to_string());
         json!({ "name": name, "kind": kind, "from": from, "at": source.location.to_string() })
     });
+    let state = spec
+        .grants
+        .state
+        .as_ref()
+        .map(|state| json!({ "max-bytes": state.value.bytes(), "at": state.location.to_string() }));
+    let tcp = spec
+        .grants
+        .tcp
+        .iter()
+        .map(|address| json!({ "address": address.value.to_string(), "at": address.location.to_string() }));
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -253,6 +272,8 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
             "env": env.collect::<Vec<_>>(),
             "plan": parts.collect::<Vec<_>>(),
             "secrets": secrets.collect::<Vec<_>>(),
+            "state": state,
+            "tcp": tcp.collect::<Vec<_>>(),
         },
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {

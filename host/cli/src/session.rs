@@ -10,6 +10,7 @@ use hookward_runner::exit;
 use hookward_runner::lock::LockError;
 use hookward_runner::plan::PlanError;
 use hookward_runner::prepare::{Unusable, unusable};
+use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -79,6 +80,10 @@ impl Session {
 
     pub(crate) fn state_dir(&self) -> PathBuf {
         self.global.state_dir.clone().unwrap_or_else(environment::state_dir)
+    }
+
+    pub(crate) fn states(&self) -> States {
+        States::new(&self.state_dir())
     }
 
     pub(crate) fn cache_dir(&self) -> PathBuf {

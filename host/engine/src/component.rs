@@ -11,6 +11,7 @@ use wasmtime_wasi::I32Exit;
 use crate::contract::{Linked, Version};
 use crate::engine::Engine;
 use crate::inspect::Inspection;
+use crate::keyvalue::{CommitError, Kept, Permit, Unreadable};
 use crate::limiter::LimitHit;
 use crate::log::Sink;
 use crate::plan::Change;
@@ -132,8 +133,6 @@ impl Hook {
         let wall = started.elapsed();
         let said = recorder.finish();
         let mut result = match ended {
-            // Late is too late, however the guest got past the checks.
-            Ok(_) if wall >= self.limits.timeout => Err(self.limit(Reason::Timeout)),
             Ok(Ok(())) => Ok(()),
             Ok(Err(message)) => Err(self.error(&message)),
             Err(Ended::Failed(failure)) => Err(failure),
@@ -185,8 +184,16 @@ impl Hook {
         drop(running);
         usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
         usage.peak_memory = store.data().limiter.peak_memory();
+        let returned = ended?.map_err(Ended::Trapped)?;
+        // Late is too late, however the guest got past the checks.
+        if started.elapsed() >= timeout {
+            return Err(Ended::Limit(Reason::Timeout));
+        }
         usage.plan = store.data_mut().plan.take();
-        ended?.map_err(Ended::Trapped)
+        if let (Ok(()), Some(kept)) = (&returned, store.into_data().kept) {
+            commit(kept, started, timeout, cancel).await?;
+        }
+        Ok(returned)
     }
 
     async fn state(&self, recorder: &Recorder) -> Result<State, Failure> {
@@ -232,6 +239,10 @@ impl Hook {
             Reason::Transfer => {
                 format!("passed more than {} bytes to or from the host at once (limit `transfer`)", limits.transfer)
             }
+            Reason::StateSize => {
+                let quota = self.grants.state.as_ref().map_or(0, |grant| grant.quota.bytes());
+                format!("keeps more than {quota} bytes of state (`max-bytes` of the grant `state`)")
+            }
             Reason::Cancelled => "was called off".to_owned(),
             other => format!("was stopped ({other})"),
         };
@@ -243,6 +254,9 @@ impl Hook {
         for cause in error.chain() {
             if let Some(LimitHit(reason)) = cause.downcast_ref() {
                 return self.limit(*reason);
+            }
+            if let Some(unreadable) = cause.downcast_ref::<Unreadable>() {
+                return unreadable.failure();
             }
             if let Some(I32Exit(code)) = cause.downcast_ref() {
                 let message = format!("called exit({code}) instead of returning from `run`");
@@ -311,4 +325,27 @@ async fn bounded<T>(
         () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => Err(Ended::Limit(Reason::Timeout)),
         ended = part => Ok(ended),
     }
+}
+
+/// How long a commit may go on that was under way when the call's time was over. It
+/// can't be undone then, and whether it was made must be known.
+const COMMIT_GRACE: Duration = Duration::from_secs(10);
+
+/// Commits what a call has changed of its state, as a part of the call.
+async fn commit(kept: Kept, started: Instant, timeout: Duration, cancel: &CancellationToken) -> Result<(), Ended> {
+    let Some((grant, changes, base)) = kept.changes() else { return Ok(()) };
+    let permit = Permit::default();
+    let theirs = permit.clone();
+    let mut commit = tokio::task::spawn_blocking(move || grant.store.commit(&changes, base, &theirs));
+    let failed = |message: String| Ended::Failed(Failure::new(Reason::State, clean(&message)));
+    let ended = match bounded(started, timeout, cancel, &mut commit).await {
+        Err(limit) if permit.withdraw() => return Err(limit),
+        Err(_) => tokio::time::timeout(COMMIT_GRACE, commit)
+            .await
+            .map_err(|_| failed("whether its state was kept is not known: the disk does not answer".to_owned()))?,
+        Ok(ended) => ended,
+    };
+    ended
+        .unwrap_or_else(|error| Err(CommitError::Failed(format!("writing it has crashed: {error}"))))
+        .map_err(|error| failed(error.to_string()))
 }

@@ -14,7 +14,7 @@ use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Access, Digest, Limits, contract, limits, requests, settings};
+use crate::{Access, Digest, Limits, contract, keyvalue, limits, requests, settings, tcp};
 
 /// Room on a hook's stack for the host functions that it calls.
 const HOST_STACK: usize = 1 << 20;
@@ -104,6 +104,7 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::Sandbox)?;
         settings::link(&mut linker).map_err(EngineError::Sandbox)?;
         contract::link(&mut linker).map_err(EngineError::Sandbox)?;
+        tcp::link(&mut linker).map_err(EngineError::Sandbox)?;
         let ticker = Ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
         let mut hasher = std::hash::DefaultHasher::new();
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
@@ -168,6 +169,7 @@ impl Engine {
         }
         let mut larger = linker.clone();
         contract::link_brokered(&mut larger)
+            .and_then(|()| keyvalue::link(&mut larger))
             .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
         Ok(brokered.get_or_init(|| larger))
     }

@@ -39,6 +39,10 @@ pub enum Reason {
     Transfer,
     /// A granted directory can't be opened.
     Directory,
+    /// The hook's state can't be read or kept, or was changed by another call meanwhile.
+    State,
+    /// The hook keeps more state than is granted.
+    StateSize,
     /// The component's file can't be read.
     Unreadable,
     /// The component isn't the one that was pinned.
@@ -94,6 +98,8 @@ impl Reason {
             Self::LogLines => "log-lines",
             Self::Transfer => "transfer",
             Self::Directory => "directory",
+            Self::State => "state",
+            Self::StateSize => "state-size",
             Self::Unreadable => "unreadable",
             Self::Digest => "digest",
             Self::Empty => "empty",

@@ -13,3 +13,6 @@ mod masking;
 mod plan;
 mod secrets;
 mod secrets_support;
+mod state;
+mod steps_support;
+mod tcp;

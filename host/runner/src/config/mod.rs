@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookward_engine::plan::Part;
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, SecretSource, text_enum};
+use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, SecretSource, StateQuota, TcpGrant, text_enum};
 
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
@@ -241,6 +241,10 @@ pub struct GrantSpec {
     pub plan: Vec<Located<Part>>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Located<SecretSource>>,
+    /// What it may keep from run to run.
+    pub state: Option<Located<StateQuota>>,
+    /// Addresses that it may connect to.
+    pub tcp: Vec<Located<TcpGrant>>,
 }
 
 text_enum! {

@@ -11,6 +11,7 @@ mod includes;
 mod plan;
 mod robust;
 mod secrets;
+mod state_tcp;
 mod values;
 
 use std::ffi::OsString;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::At;
+use super::{At, Size};
 
 /// What a hook may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,6 +24,11 @@ pub(in crate::config) struct Grants {
     /// Secrets by the name that the hook asks for.
     #[serde(default)]
     pub(in crate::config) secrets: BTreeMap<At<String>, At<Secret>>,
+    /// State of its own, kept from run to run.
+    pub(in crate::config) state: Option<At<State>>,
+    /// Addresses that it may connect to: `127.0.0.1:5432`, `db.internal:5432`, `[::1]:5432`.
+    #[serde(default)]
+    pub(in crate::config) tcp: Vec<At<String>>,
 }
 
 /// One directory of the host.
@@ -54,4 +59,12 @@ pub(in crate::config) struct Secret {
     pub(in crate::config) command: Option<At<Vec<At<String>>>>,
     /// Name of a credential of the systemd service.
     pub(in crate::config) credential: Option<At<String>>,
+}
+
+/// State that a hook keeps from run to run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::config) struct State {
+    /// Bytes of all keys and values together, 1 MiB when not given.
+    pub(in crate::config) max_bytes: Option<At<Size>>,
 }
