@@ -128,6 +128,9 @@ pub(crate) enum Command {
 /// The subcommand of compiler children, for no one else.
 pub(crate) const COMPILE: &str = "internal-compile";
 
+/// The subcommand of supervisors of commands, for no one else.
+pub(crate) const SUPERVISE: &str = "internal-supervise";
+
 /// How a run is carried out.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Running {

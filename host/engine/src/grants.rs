@@ -1,6 +1,9 @@
 //! What the operator granted to one hook, with every name already resolved.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::command::CommandGrant;
 
 /// Everything that a call is given besides its event. The default grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,12 +15,17 @@ pub struct Grants {
     pub env: Vec<(String, String)>,
     /// The hook's own settings, seen by `wasi:config/store`.
     pub config: Vec<(String, String)>,
+    /// Commands by the names that the hook calls them by.
+    pub commands: BTreeMap<String, CommandGrant>,
 }
 
 impl Grants {
     /// Whether anything is granted under this name of a gated interface's grant.
-    pub(crate) fn cover(&self, _grant: &str) -> bool {
-        false
+    pub(crate) fn cover(&self, grant: &str) -> bool {
+        match grant {
+            "commands" => !self.commands.is_empty(),
+            _ => false,
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Reason {
     LogLines,
     /// One host call, or the result, carried too many bytes.
     Transfer,
+    /// Too many commands of the host.
+    Commands,
     /// A granted directory can't be opened.
     Directory,
     /// The component's file can't be read.
@@ -93,6 +95,7 @@ impl Reason {
             Self::Output => "output",
             Self::LogLines => "log-lines",
             Self::Transfer => "transfer",
+            Self::Commands => "commands",
             Self::Directory => "directory",
             Self::Unreadable => "unreadable",
             Self::Digest => "digest",

@@ -3,6 +3,7 @@
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::command::Commands;
 use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::reason::{Failure, Reason};
@@ -15,6 +16,7 @@ pub(crate) struct State {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
+    pub(crate) commands: Commands,
 }
 
 impl State {
@@ -38,7 +40,14 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
-        Ok(Self { wasi: wasi.build(), table, config: grants.config.clone(), limiter: Limiter::new(limits), recorder })
+        Ok(Self {
+            wasi: wasi.build(),
+            table,
+            config: grants.config.clone(),
+            limiter: Limiter::new(limits),
+            recorder,
+            commands: Commands::default(),
+        })
     }
 }
 
