@@ -324,6 +324,9 @@ pub(crate) struct Call {
     /// Grant an environment variable
     #[arg(long = "env", value_name = "NAME")]
     pub(crate) env: Vec<String>,
+    /// Grants, as in the `grants` table of a hook: a TOML file, or, with a `=` in it, TOML
+    #[arg(long, value_name = "TOML")]
+    pub(crate) grants: Option<String>,
     /// Limit of wall clock
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

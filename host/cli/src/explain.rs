@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
-use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_runner::config::HookSpec;
+use hookward_engine::{Access, CommandGrant, EventKind, Failure, Hook, Request as Import, Trigger};
+use hookward_runner::config::{GrantSpec, HookSpec, Located};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::Explain;
 use crate::output;
@@ -46,17 +46,64 @@ fn events(plan: &Plan) -> impl Iterator<Item = (EventKind, Vec<&HookSpec>)> {
 }
 
 fn command_line(plan: &Plan) -> String {
-    let quote = |text: &std::ffi::OsStr| {
-        let text = text.to_string_lossy();
-        let plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            text.into_owned()
-        } else {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
-    };
     let words = std::iter::once(plan.restic.program.as_os_str()).chain(plan.restic.args.iter().map(AsRef::as_ref));
-    words.map(quote).collect::<Vec<_>>().join(" ")
+    words.map(|word| quoted(&word.to_string_lossy(), "-_./=:,@+%")).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it. These characters are plain, besides letters and digits.
+fn quoted(text: &str, plain: &str) -> String {
+    if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || plain.contains(c)) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// A command with its open places, and what is left to the hook about it.
+fn command_text(command: &CommandGrant) -> String {
+    let words: Vec<_> = command.argv().map(|word| quoted(word, "-_./=:,@+%{}")).collect();
+    let mut text = words.join(" ");
+    let mut more = |words: String| text.extend([", ", &words]);
+    for (place, pattern) in command.patterns() {
+        more(format!("{place} = /{pattern}/"));
+    }
+    if let Some(user) = &command.user {
+        more(format!("as {user}"));
+    }
+    if command.cwd != "/" {
+        more(format!("in {}", command.cwd));
+    }
+    if let Some(timeout) = command.timeout {
+        more(format!("within {}", humantime::format_duration(timeout)));
+    }
+    // Values may be secret.
+    let (own, hooks): (Vec<_>, Vec<_>) = (command.env().collect(), command.hook_env().collect());
+    if !own.is_empty() {
+        more(format!("with {}", own.join(" and ")));
+    }
+    if !hooks.is_empty() {
+        more(format!("the hook may set {}", hooks.join(" and ")));
+    }
+    if command.stdin {
+        more("the hook may write to its stdin".to_owned());
+    }
+    more(format!("output {}", ByteSize(command.output as u64).display().iec()));
+    text
+}
+
+fn command_json(command: &Located<CommandGrant>) -> Value {
+    json!({
+        "argv": command.argv().collect::<Vec<_>>(),
+        "args": command.patterns().collect::<std::collections::BTreeMap<_, _>>(),
+        "timeout-ms": command.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        "user": command.user,
+        "cwd": command.cwd,
+        "env": command.env().collect::<Vec<_>>(),
+        "hook-env": command.hook_env().collect::<Vec<_>>(),
+        "stdin": command.stdin,
+        "output": command.output,
+        "at": command.location.to_string(),
+    })
 }
 
 /// Variables that are set for restic, by name: their values may be secret.
@@ -71,6 +118,7 @@ fn access(import: &Import, hook: &HookSpec) -> String {
         Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
         Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
+        Access::Gated("commands") if !hook.grants.commands.is_empty() => "granted by `commands`".to_owned(),
         Access::Gated(grant) => format!("refused without `{grant}`"),
         _ => "refused: unknown".to_owned(),
     }
@@ -148,7 +196,11 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     for name in &spec.grants.env {
         writeln!(out, "    variable {}  {}", name.value, name.location)?;
     }
-    if spec.grants.dirs.is_empty() && spec.grants.env.is_empty() {
+    for (name, command) in &spec.grants.commands {
+        writeln!(out, "    command {name}: {}  {}", command_text(command), command.location)?;
+    }
+    let GrantSpec { dirs, env, commands } = &spec.grants;
+    if dirs.is_empty() && env.is_empty() && commands.is_empty() {
         writeln!(out, "    nothing of the host")?;
     }
     if !spec.config.is_empty() {
@@ -160,7 +212,8 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     writeln!(out, "  limits      timeout {timeout}, fuel {}, memory {}", limits.fuel, memory.display().iec())?;
     writeln!(
         out,
-        "              {} table elements, {} instances, {} handles, output {}, {} log lines, error {}, transfer {}",
+        "              {} table elements, {} instances, {} handles, output {}, {} log lines, error {}, transfer {}, \
+         {} commands",
         limits.table_elements,
         limits.instances,
         limits.handles,
@@ -168,6 +221,7 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
         limits.log_lines,
         ByteSize(limits.error_length as u64).display().iec(),
         ByteSize(limits.transfer as u64).display().iec(),
+        limits.commands,
     )?;
     if spec.retry.attempts > 1 {
         let delay = humantime::format_duration(spec.retry.delay);
@@ -207,6 +261,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         json!({ "host": dir.value.host, "guest": dir.value.guest, "write": dir.value.write, "at": dir.location.to_string() })
     });
     let env = spec.grants.env.iter().map(|name| json!({ "name": name.value, "at": name.location.to_string() }));
+    let commands = spec.grants.commands.iter().map(|(name, command)| (name.clone(), command_json(command)));
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -218,7 +273,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
-        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>() },
+        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>(), "commands": commands.collect::<Map<_, _>>() },
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
             "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
@@ -231,6 +286,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
             "log-lines": limits.log_lines,
             "error-length": limits.error_length,
             "transfer": limits.transfer,
+            "commands": limits.commands,
             "component-size": limits.component_size,
             "compile-time-ms": u64::try_from(limits.compile_time.as_millis()).unwrap_or(u64::MAX),
         },

@@ -12,8 +12,9 @@ use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
     Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, Metadata, Report, Scope, Status, Trigger,
 };
-use hookward_runner::config::hook_settings;
+use hookward_runner::config::{grants_from_text, hook_settings};
 use hookward_runner::interrupt::{Interrupts, Step};
+use hookward_runner::prepare;
 use serde_json::json;
 
 use crate::args::Call;
@@ -221,7 +222,7 @@ fn limits(call: &Call) -> Limits {
 }
 
 fn grants(call: &Call) -> anyhow::Result<Grants> {
-    let mut grants = Grants::default();
+    let mut grants = call.grants.as_deref().map(granted).transpose()?.unwrap_or_default();
     for dir in &call.dirs {
         let parts: Vec<_> = dir.split(':').collect();
         let (host, guest, write) = match parts.as_slice() {
@@ -248,4 +249,16 @@ fn grants(call: &Call) -> anyhow::Result<Grants> {
     }
     grants.config = hook_settings(&table);
     Ok(grants)
+}
+
+/// What `--grants` says: TOML, or the file that holds it.
+fn granted(given: &str) -> anyhow::Result<Grants> {
+    let spec = if given.contains('=') {
+        grants_from_text(Path::new("--grants"), given, Path::new("."))
+    } else {
+        let text = std::fs::read_to_string(given).with_context(|| format!("--grants: cannot read {given}"))?;
+        let file = Path::new(given);
+        grants_from_text(file, &text, file.parent().unwrap_or(Path::new("")))
+    };
+    Ok(prepare::grants(&spec.map_err(Problem::from)?))
 }

@@ -99,8 +99,7 @@ impl Session {
         // children whose parent was killed.
         let seconds = (Limits::default().compile_time * 4).as_secs().to_string();
         let program = std::env::current_exe().context("cannot find hookward's own program")?;
-        options.compiler =
-            Compiler::Child { program: program.clone(), args: vec![COMPILE.into(), seconds.into()] };
+        options.compiler = Compiler::Child { program: program.clone(), args: vec![COMPILE.into(), seconds.into()] };
         options.supervisor = Some(Supervisor { program, args: vec![SUPERVISE.into()] });
         Ok(Engine::new(options)?)
     }

@@ -9,7 +9,7 @@ use hookward_engine::event::{EventKind, Scope};
 use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Reason};
 use tokio::task::JoinSet;
 
-use crate::config::{HookSpec, Kind, Location};
+use crate::config::{GrantSpec, HookSpec, Kind, Location};
 use crate::plan::{Plan, in_order};
 
 /// A plan whose hooks can be called.
@@ -151,7 +151,7 @@ async fn load(hooks: &[HookSpec], engine: &Engine) -> Vec<Ready> {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let hook = component.and_then(|component| component.hook(spec.limits.clone(), grants(spec)));
+        let hook = component.and_then(|component| component.hook(spec.limits.clone(), hook_grants(spec)));
         Ready { spec: Arc::new(spec.clone()), hook }
     };
     hooks.iter().map(ready).collect()
@@ -180,17 +180,20 @@ impl UnusableHook {
     }
 }
 
-/// Resolves the names in the grants. A variable that isn't set isn't there for the
-/// hook either.
-fn grants(spec: &HookSpec) -> Grants {
-    let mut grants = Grants::default();
-    grants.dirs = spec.grants.dirs.iter().map(|dir| dir.value.clone()).collect();
-    grants.env = spec
-        .grants
-        .env
-        .iter()
-        .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
-        .collect();
+fn hook_grants(spec: &HookSpec) -> Grants {
+    let mut grants = grants(&spec.grants);
     grants.config = spec.config.clone();
+    grants
+}
+
+/// Resolves the names in the grants. A variable that isn't set isn't there for the
+/// hook either. The hook's settings are not among them.
+#[must_use]
+pub fn grants(spec: &GrantSpec) -> Grants {
+    let mut grants = Grants::default();
+    grants.dirs = spec.dirs.iter().map(|dir| dir.value.clone()).collect();
+    grants.env =
+        spec.env.iter().filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?))).collect();
+    grants.commands = spec.commands.iter().map(|(name, command)| (name.clone(), command.value.clone())).collect();
     grants
 }

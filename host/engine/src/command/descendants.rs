@@ -57,7 +57,13 @@ fn descendants() -> Vec<(i32, Process)> {
     let mut below = HashSet::from([getpid().as_raw()]);
     loop {
         let before = below.len();
-        below.extend(others.iter().filter(|(_, process)| below.contains(&process.parent)).map(|(pid, _)| *pid).collect::<Vec<_>>());
+        below.extend(
+            others
+                .iter()
+                .filter(|(_, process)| below.contains(&process.parent))
+                .map(|(pid, _)| *pid)
+                .collect::<Vec<_>>(),
+        );
         if below.len() == before {
             break;
         }
@@ -73,14 +79,14 @@ fn signal_all(signal: Signal) {
         let Some(pid) = Pid::from_raw(number) else { continue };
         if process.parent == me {
             // Its id stays its own until it is reaped, here.
-            drop(kill_process(pid, signal));
+            let _ = kill_process(pid, signal);
             continue;
         }
         // Others are reaped by their parents, and their ids given to strangers: hold
         // on to the process, then look whether it is the one that was seen.
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
         if Process::read(number).is_some_and(|now| now.started == process.started) {
-            drop(pidfd_send_signal(handle, signal));
+            let _ = pidfd_send_signal(handle, signal);
         }
     }
 }
@@ -92,7 +98,7 @@ fn kill_children() {
     for thread in threads.filter_map(Result::ok) {
         let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
-            drop(kill_process(pid, Signal::KILL));
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }

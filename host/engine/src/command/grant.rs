@@ -224,7 +224,8 @@ impl CommandGrant {
     pub(super) fn job(&self, invocation: Invocation) -> Result<Job, Refusal> {
         let values = self.values(invocation.arguments)?;
         let fill = |template: &Template| {
-            let option = |place: &str| Refusal::Option { place: place.to_owned(), argument: template.written().to_owned() };
+            let option =
+                |place: &str| Refusal::Option { place: place.to_owned(), argument: template.written().to_owned() };
             template.fill(&values).map_err(option)
         };
         let args = self.args.iter().map(fill).collect::<Result<_, _>>()?;

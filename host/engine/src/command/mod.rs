@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use self::grant::{ArgvError, CommandGrant, InvalidVariable};
-pub use self::run::{Exit, Finished, Job, JobError, Supervisor};
 pub(crate) use self::run::Crew;
+pub use self::run::{Exit, Finished, Job, JobError, Supervisor};
 pub use self::supervisor::supervise_child;
 use crate::limiter::LimitHit;
 use crate::reason::{Failure, Reason};

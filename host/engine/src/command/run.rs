@@ -172,10 +172,7 @@ struct Process {
 
 impl Process {
     /// Starts the process, and a task that sees it off; the receiver hears of that.
-    fn start(
-        supervisor: &Supervisor,
-        crew: Crew,
-    ) -> io::Result<(Self, oneshot::Receiver<io::Result<ExitStatus>>)> {
+    fn start(supervisor: &Supervisor, crew: Crew) -> io::Result<(Self, oneshot::Receiver<io::Result<ExitStatus>>)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;

@@ -53,9 +53,8 @@ fn find(program: &str) -> Result<PathBuf, String> {
     if program.contains('/') {
         return Ok(program.into());
     }
-    let executable = |path: &PathBuf| {
-        path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
+    let executable =
+        |path: &PathBuf| path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
     let mut candidates = PATH.split(':').map(|dir| Path::new(dir).join(program));
     candidates.find(executable).ok_or_else(|| format!("no program `{program}` in {PATH}"))
 }

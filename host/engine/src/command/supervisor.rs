@@ -3,18 +3,19 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::Child;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::SigSet;
 use nix::unistd::setsid;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::protocol::{Spec, Told, receive, send};
 use super::{descendants, start};
@@ -38,7 +39,7 @@ pub fn supervise_child(args: impl IntoIterator<Item = OsString>) -> io::Result<(
 }
 
 fn supervise() -> io::Result<()> {
-    let signals = set_apart()?;
+    let children = set_apart()?;
     let mut host = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let spec: Spec = receive(&mut host)?;
     let mut stdin = vec![0; spec.stdin.unwrap_or_default()];
@@ -51,7 +52,7 @@ fn supervise() -> io::Result<()> {
             return send(&host, &Told::NotStarted(why));
         }
     };
-    let ended = feed(&mut child, stdin).and_then(|()| wait(&host, &signals, child.id()));
+    let ended = feed(&mut child, stdin).and_then(|()| wait(&host, &children, child.id()));
     let grace = match &ended {
         Ok(Some(told)) => {
             // A host that is gone hears nothing.
@@ -68,25 +69,25 @@ fn supervise() -> io::Result<()> {
 }
 
 /// Makes this process one that no signal for others reaches, and from which nothing
-/// of the host's goes on to the command.
-fn set_apart() -> io::Result<SignalFd> {
+/// of the host's goes on to the command. What it returns can be read when a child
+/// has ended.
+fn set_apart() -> io::Result<UnixStream> {
     // No terminal: neither its signals, nor a password prompt on it.
     setsid()?;
-    // Sent to a whole service, they would leave nobody to clean up. The command has
-    // none of them blocked: the standard library sees to that.
-    let mut deaf = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGCHLD] {
-        deaf.add(signal);
+    // Sent to a whole service, they would leave nobody to clean up. A handler, since
+    // the command would inherit what is ignored or blocked.
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+        signal_hook::flag::register(signal, Arc::default())?;
     }
-    deaf.thread_block()?;
-    let mut children = SigSet::empty();
-    children.add(Signal::SIGCHLD);
-    let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let (children, sender) = UnixStream::pair()?;
+    signal_hook::low_level::pipe::register(SIGCHLD, sender)?;
+    children.set_nonblocking(true)?;
+    SigSet::all().thread_unblock()?;
     set_child_subreaper(true)?;
     close_fds::set_fds_cloexec(3, &[]);
     // A dump of a program that held a password would lie around.
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    Ok(signals)
+    Ok(children)
 }
 
 fn begin(spec: &Spec) -> Result<Child, String> {
@@ -106,7 +107,7 @@ fn feed(child: &mut Child, bytes: Vec<u8>) -> io::Result<()> {
 }
 
 /// Waits for the end of the command, or, with none, for that of the host.
-fn wait(host: &UnixStream, signals: &SignalFd, child: u32) -> io::Result<Option<Told>> {
+fn wait(host: &UnixStream, mut children: &UnixStream, child: u32) -> io::Result<Option<Told>> {
     loop {
         if let (Some(status), _) = descendants::reap(Some(child)) {
             return Ok(match status.terminating_signal() {
@@ -114,18 +115,17 @@ fn wait(host: &UnixStream, signals: &SignalFd, child: u32) -> io::Result<Option<
                 None => status.exit_status().map(Told::Exited),
             });
         }
-        let (host_spoke, _) = ready(host.as_fd(), signals.as_fd())?;
         // It has nothing to say: this can only be its end.
-        if host_spoke {
+        if host_spoke(host, children)? {
             return Ok(None);
         }
-        while let Ok(Some(_)) = signals.read_signal() {}
+        while children.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
     }
 }
 
-/// Waits until one of them can be read, or has ended.
-fn ready(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
-    let mut both = [PollFd::new(a, PollFlags::POLLIN), PollFd::new(b, PollFlags::POLLIN)];
+/// Waits until one of them can be read, or has ended: whether the host's has.
+fn host_spoke(host: &UnixStream, children: &UnixStream) -> io::Result<bool> {
+    let mut both = [host, children].map(|stream| PollFd::new(stream.as_fd(), PollFlags::POLLIN));
     loop {
         match poll(&mut both, PollTimeout::NONE) {
             Ok(_) => break,
@@ -133,6 +133,6 @@ fn ready(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
             Err(error) => return Err(error.into()),
         }
     }
-    let [a, b] = both;
-    Ok((a.any().unwrap_or(true), b.any().unwrap_or(true)))
+    let [host, _] = both;
+    Ok(host.any().unwrap_or(true))
 }

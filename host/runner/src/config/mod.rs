@@ -12,6 +12,7 @@
 //! a relative path starts at the file that has it (a `restic.binary` without a
 //! slash is looked for in `PATH`).
 
+mod alone;
 mod diagnostic;
 mod find;
 mod grants;
@@ -28,8 +29,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, text_enum};
+use hookward_engine::{CommandGrant, Digest, DirGrant, EventKind, Limits, Scope, text_enum};
 
+pub use self::alone::grants_from_text;
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
 pub use self::hook::hook_settings;
@@ -235,6 +237,8 @@ pub struct GrantSpec {
     pub dirs: Vec<Located<DirGrant>>,
     /// Names of environment variables.
     pub env: Vec<Located<String>>,
+    /// Commands of the host, by name.
+    pub commands: BTreeMap<String, Located<CommandGrant>>,
 }
 
 text_enum! {
