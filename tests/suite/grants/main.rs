@@ -7,4 +7,7 @@
     reason = "the whole crate is tests"
 )]
 
+mod command;
+mod command_host;
+mod command_support;
 mod supervisor;
