@@ -8,6 +8,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
+use crate::command::{Commands, Crew};
 use crate::contract::{Linked, Version};
 use crate::engine::Engine;
 use crate::inspect::Inspection;
@@ -19,7 +20,7 @@ use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
 use crate::text::{clean, cut, shown};
-use crate::{Event, Grants, Limits, requests};
+use crate::{Access, Event, Grants, Limits, Request, requests};
 
 /// A compiled component that can be a hook. Cheap to clone.
 #[derive(Clone)]
@@ -56,9 +57,17 @@ impl Component {
     /// Makes a hook of it.
     ///
     /// # Errors
-    /// When it imports a gated interface that isn't granted.
+    /// When it imports a gated interface that isn't granted, or that this host has
+    /// nothing for.
     pub fn hook(&self, limits: Limits, grants: Grants) -> Result<Hook, Failure> {
         requests::check_granted(&self.inspection.requests, &grants)?;
+        let commands = self.inspection.requests.iter().find(|request| request.access == Access::Gated("commands"));
+        if let Some(Request { import, .. }) = commands
+            && self.engine.0.supervisor.is_none()
+        {
+            let message = format!("imports {import}, and this host has no supervisor to run commands under");
+            return Err(Failure::new(Reason::Host, message));
+        }
         Ok(Hook { component: self.clone(), limits, grants: Arc::new(grants) })
     }
 }
@@ -123,13 +132,17 @@ impl Hook {
     /// Calls the hook once, in a fresh instance.
     ///
     /// The clock starts now. Returns soon after the first of: the hook's return, a
-    /// limit, the cancellation. Nothing of the guest runs on afterwards; a file
+    /// limit, the cancellation. Nothing of the guest runs on afterwards, nor of the
+    /// commands that it has started, which have two seconds to end; a file
     /// operation that the system doesn't give back is left to its thread.
     pub async fn call(&self, event: &Event, sink: Arc<dyn Sink>, cancel: &CancellationToken) -> Report {
         let started = Instant::now();
         let recorder = Recorder::new(&self.limits, &self.grants.mask, sink);
         let mut usage = Usage::default();
-        let ended = self.run(event, &recorder, started, cancel, &mut usage).await;
+        let (crew, roll) = Crew::new();
+        let ended = self.run(event, &recorder, crew, started, cancel, &mut usage).await;
+        // What the call was waiting for when it was dropped ends by itself, soon.
+        roll.all_gone().await;
         let wall = started.elapsed();
         let said = recorder.finish();
         let mut result = match ended {
@@ -157,6 +170,7 @@ impl Hook {
         &self,
         event: &Event,
         recorder: &Recorder,
+        crew: Crew,
         started: Instant,
         cancel: &CancellationToken,
         usage: &mut Usage,
@@ -165,6 +179,8 @@ impl Hook {
         let mut state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
         state.plan.open(event);
         let engine = &self.component.engine.0;
+        let supervisor = engine.supervisor.clone();
+        state.commands = Commands::new(self.grants.commands.clone(), supervisor, crew, self.limits.commands);
         let mut store = Store::new(&engine.wasmtime, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(self.limits.transfer);
@@ -243,6 +259,7 @@ impl Hook {
                 let quota = self.grants.state.as_ref().map_or(0, |grant| grant.quota.bytes());
                 format!("keeps more than {quota} bytes of state (`max-bytes` of the grant `state`)")
             }
+            Reason::Commands => format!("asked for more than {} commands (limit `commands`)", limits.commands),
             Reason::Cancelled => "was called off".to_owned(),
             other => format!("was stopped ({other})"),
         };
@@ -257,6 +274,9 @@ impl Hook {
             }
             if let Some(unreadable) = cause.downcast_ref::<Unreadable>() {
                 return unreadable.failure();
+            }
+            if let Some(failure) = cause.downcast_ref::<Failure>() {
+                return failure.clone();
             }
             if let Some(I32Exit(code)) = cause.downcast_ref() {
                 let message = format!("called exit({code}) instead of returning from `run`");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::command::CommandGrant;
 use crate::keyvalue::StateGrant;
 use crate::plan::PlanGrant;
 use crate::tcp::TcpGrant;
@@ -29,6 +30,8 @@ pub struct Grants {
     pub state: Option<StateGrant>,
     /// Addresses that `wasi:sockets` may connect to.
     pub tcp: Vec<TcpGrant>,
+    /// Commands by the names that the hook calls them by.
+    pub commands: BTreeMap<String, CommandGrant>,
 }
 
 impl Grants {
@@ -38,6 +41,7 @@ impl Grants {
             "plan" => !self.plan.parts.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "state" => self.state.is_some(),
+            "commands" => !self.commands.is_empty(),
             _ => false,
         }
     }

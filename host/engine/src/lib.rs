@@ -78,6 +78,9 @@ mod text;
 mod ticker;
 
 pub use cache::{Cache, CacheError};
+pub use command::{
+    ArgvError, CommandGrant, Exit, Finished, InvalidVariable, Job, JobError, Supervisor, supervise_child,
+};
 pub use compile::{Compiler, compile_child};
 pub use component::{Component, Hook, Report};
 pub use contract::Version;

@@ -37,6 +37,8 @@ pub enum Reason {
     LogLines,
     /// One host call, or the result, carried too many bytes.
     Transfer,
+    /// Too many commands of the host.
+    Commands,
     /// A granted directory can't be opened.
     Directory,
     /// The hook's state can't be read or kept, or was changed by another call meanwhile.
@@ -97,6 +99,7 @@ impl Reason {
             Self::Output => "output",
             Self::LogLines => "log-lines",
             Self::Transfer => "transfer",
+            Self::Commands => "commands",
             Self::Directory => "directory",
             Self::State => "state",
             Self::StateSize => "state-size",

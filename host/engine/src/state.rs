@@ -3,6 +3,7 @@
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::command::Commands;
 use crate::keyvalue::Kept;
 use crate::limiter::Limiter;
 use crate::output::Output;
@@ -24,6 +25,7 @@ pub(crate) struct State {
     /// What the hook keeps, if it may keep anything.
     pub(crate) kept: Option<Kept>,
     pub(crate) tcp: Tcp,
+    pub(crate) commands: Commands,
 }
 
 impl State {
@@ -55,6 +57,7 @@ impl State {
             secrets: Secrets::new(grants),
             kept: grants.state.clone().map(Kept::new),
             tcp,
+            commands: Commands::default(),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What the files grant to one hook, checked.
 
+mod commands;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookward_engine::plan::{InvalidPart, Part};
@@ -20,6 +22,7 @@ pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> Grant
         secrets: secrets(check, &grants.secrets),
         state: grants.state.as_ref().and_then(|at| state(check, at)),
         tcp: tcp(check, &grants.tcp),
+        commands: commands::resolve(check, &grants.commands),
     }
 }
 
