@@ -148,7 +148,7 @@ fn commands_are_shown_with_what_is_left_to_the_hook() {
     for part in [
         "    run commands of the host [granted by `commands`]\n",
         "    command unit: systemctl {verb} 'my app', verb = /stop|start/, as root, within 30s, with TOKEN, \
-         the hook may set ERROR, the hook may write to its stdin, output 1.0 MiB  hookward.toml:14:29\n",
+         the hook may set ERROR, the hook may write to its stdin, output 1.0 MiB  hookward.toml:14:33\n",
         "1000 commands\n",
     ] {
         assert!(finished.stdout.contains(part), "no {part:?} in\n{}", finished.stdout);
@@ -157,7 +157,7 @@ fn commands_are_shown_with_what_is_left_to_the_hook() {
     let report = json(&run(&lab, &[], &["--json", "explain", "p"]));
     let unit = &report["hooks"][0]["grants"]["commands"]["unit"];
     assert_eq!(unit["argv"][1], "{verb}", "{report:#}");
-    assert_eq!((&unit["args"]["verb"], &unit["at"]), (&"stop|start".into(), &"hookward.toml:14:29".into()));
+    assert_eq!((&unit["args"]["verb"], &unit["at"]), (&"stop|start".into(), &"hookward.toml:14:33".into()));
     assert_eq!(report["hooks"][0]["limits"]["commands"], 1000);
     // Without the grant the hook can't be used, and that is said.
     configure(&lab, hook.split("[profile.p.hook.grants").next().unwrap());

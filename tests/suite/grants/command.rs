@@ -198,6 +198,8 @@ async fn what_cannot_be_started_is_told() {
         let message = told["not-started"].as_str().unwrap_or_else(|| panic!("{told}"));
         assert!(message.starts_with("command `c`: ") && message.contains(word), "{message}");
     }
+    let told = says("{x}", ".*").runs(x(&"x".repeat(3 << 20))).told_once().await;
+    assert!(told["not-started"].as_str().unwrap().contains("too long"), "{told}");
     let mut nowhere = grant(&["true"], &[]);
     nowhere.cwd = "/nowhere".to_owned();
     let told = Call::granting(nowhere).runs(json!({})).told_once().await;
