@@ -184,3 +184,33 @@ on = [\"before\"]
     assert_eq!((tcp["address"].as_str(), tcp["at"].as_str()), (Some("[::1]:5432"), Some("hookward.toml:19:39")));
     assert!(plan["hooks"][2]["grants"]["state"].is_null(), "{plan:#}");
 }
+
+#[test]
+fn commands_are_shown_with_what_is_left_to_the_hook() {
+    let lab = lab(&[]);
+    let hook = "[[profile.p.hook]]\nname = \"stop\"\ncomponent = \"@command@\"\non = [\"before\"]\n\
+                [profile.p.hook.grants.commands.unit]\nargv = [\"systemctl\", \"{verb}\", \"my app\"]\n\
+                args = { verb = \"stop|start\" }\nuser = \"root\"\ntimeout = \"30s\"\n\
+                env = { TOKEN = \"hush\" }\nhook-env = [\"ERROR\"]\nstdin = true\n";
+    configure(&lab, hook);
+    let finished = run(&lab, &[], &["explain", "p"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    for part in [
+        "    run commands of the host [granted by `commands`]\n",
+        "    command unit: systemctl {verb} 'my app', verb = /stop|start/, as root, within 30s, with TOKEN, \
+         the hook may set ERROR, the hook may write to its stdin, output 1.0 MiB  hookward.toml:14:33\n",
+        "1000 commands\n",
+    ] {
+        assert!(finished.stdout.contains(part), "no {part:?} in\n{}", finished.stdout);
+    }
+    assert!(!finished.stdout.contains("hush"), "{finished:?}");
+    let report = json(&run(&lab, &[], &["--json", "explain", "p"]));
+    let unit = &report["hooks"][0]["grants"]["commands"]["unit"];
+    assert_eq!(unit["argv"][1], "{verb}", "{report:#}");
+    assert_eq!((&unit["args"]["verb"], &unit["at"]), (&"stop|start".into(), &"hookward.toml:14:33".into()));
+    assert_eq!(report["hooks"][0]["limits"]["commands"], 1000);
+    // Without the grant the hook can't be used, and that is said.
+    configure(&lab, hook.split("[profile.p.hook.grants").next().unwrap());
+    let finished = run(&lab, &[], &["explain", "p"]);
+    assert!(finished.stdout.contains("UNUSABLE"), "{finished:?}");
+}

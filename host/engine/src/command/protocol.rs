@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// Bytes of one message that are read. More than the longest command line there
-/// can be.
-const LONGEST: u32 = 64 << 20;
+/// Bytes of one message: more than a guest can pass at once, escaped. What is too long
+/// for a command line is then refused by the system.
+const LONGEST: u32 = 256 << 20;
 
 /// What the supervisor is to start.
 #[derive(Debug, Serialize, Deserialize)]

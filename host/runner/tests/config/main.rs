@@ -6,6 +6,7 @@
     reason = "helpers of tests stand outside of test functions"
 )]
 
+mod commands;
 mod errors;
 mod includes;
 mod plan;
