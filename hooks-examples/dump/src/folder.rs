@@ -22,12 +22,7 @@ impl Folder {
     ///
     /// # Errors
     /// When a path isn't absolute, or the host's is missing where it is needed.
-    pub fn new(
-        dir: PathBuf,
-        host_dir: Option<PathBuf>,
-        add_to_sources: bool,
-        keep: bool,
-    ) -> Result<Self, ConfigError> {
+    pub fn new(dir: PathBuf, host_dir: Option<PathBuf>, add_to_sources: bool, keep: bool) -> Result<Self, ConfigError> {
         if !dir.has_root() {
             return Err(ConfigError::new("dir", "has to be an absolute path: the `guest` of the hook's `dirs` grant"));
         }

@@ -138,9 +138,7 @@ fn a_failed_command_leaves_the_last_dump_and_no_partial_one() {
     }));
     assert_eq!(
         report.error(),
-        Some(
-            "no dump of database app: command `dump` ended with exit code 1: pg_dump: error: no such database"
-        )
+        Some("no dump of database app: command `dump` ended with exit code 1: pg_dump: error: no such database")
     );
     assert_eq!(lab.files(), ["app.sql"]);
     assert_eq!(lab.read("app.sql"), "yesterday");
@@ -209,7 +207,10 @@ fn a_dump_is_looked_at_before_it_replaces_the_last_one() {
         run(None, output("").code(1).stderr("end of file")),
         Some(format!("{damaged}command `check` ended with exit code 1: end of file"))
     );
-    assert_eq!(run(Some("ok"), output("\nrow 1 missing\nrow 2\n")), Some(format!("{damaged}the check says row 1 missing")));
+    assert_eq!(
+        run(Some("ok"), output("\nrow 1 missing\nrow 2\n")),
+        Some(format!("{damaged}the check says row 1 missing"))
+    );
     assert_eq!(run(Some("ok"), output("")), Some(format!("{damaged}the check says nothing")));
     assert_eq!(lab.read("app.sql"), "yesterday");
     assert_eq!(run(Some("ok"), output("ok\n")), None);
@@ -350,11 +351,9 @@ fn elsewhere_there_is_nothing_to_dump() {
     let mut lab = Lab::new();
     lab.keep = false;
     lab.put("app.sql", "");
-    for misplaced in [
-        event(EventKind::Success),
-        before().operation("check"),
-        event(EventKind::Finally).operation("forget"),
-    ] {
+    for misplaced in
+        [event(EventKind::Success), before().operation("check"), event(EventKind::Finally).operation("forget")]
+    {
         let report = lab.run(lab.call(misplaced).command("dump", lab.writer(END)));
         assert!(report.is_ok());
         assert!(report.warnings[0].starts_with("nothing to dump in `"), "{:?}", report.warnings);
@@ -366,9 +365,9 @@ fn elsewhere_there_is_nothing_to_dump() {
 #[test]
 fn paths_and_names_that_make_no_sense_are_told() {
     let folder = |dir: &str, host: Option<&str>, add| {
-        Folder::new(dir.into(), host.map(Into::into), add, true).err().and_then(|error: ConfigError| {
-            error.key().map(str::to_owned)
-        })
+        Folder::new(dir.into(), host.map(Into::into), add, true)
+            .err()
+            .and_then(|error: ConfigError| error.key().map(str::to_owned))
     };
     assert_eq!(folder("/dumps", Some("/srv"), true), None);
     assert_eq!(folder("/dumps", None, false), None);

@@ -34,8 +34,6 @@ fn dumps(config: &Config) -> Vec<Dump> {
     if config.all {
         return vec![dump("all databases".to_owned(), "all", command(config.command()))];
     }
-    let of = |name: &String| {
-        dump(format!("database {name}"), name, command(config.command()).arg("database", name))
-    };
+    let of = |name: &String| dump(format!("database {name}"), name, command(config.command()).arg("database", name));
     config.databases.iter().map(of).collect()
 }

@@ -189,10 +189,7 @@ fn settings_that_make_no_sense_are_told() {
             json!({"databases": ["globals"], "globals": true, "format": "plain"}),
             "`databases[0]`: its dump would be `globals.sql`, as that of `globals = true`",
         ),
-        (
-            json!({"databases": ["a"], "all": true}),
-            "`databases`: `all = true` has them all: leave one of the two out",
-        ),
+        (json!({"databases": ["a"], "all": true}), "`databases`: `all = true` has them all: leave one of the two out"),
         (json!({"all": true, "globals": true}), "`globals`: `all = true` has the roles too: leave one of the two out"),
         (
             json!({"all": true, "format": "custom"}),
@@ -218,6 +215,7 @@ fn the_readme_configures_this_hook_and_grants_what_it_asks_for() {
     for hook in readme::hooks(include_str!("../README.md")) {
         assert_eq!(hook["component"], json!("postgres-dump.wasm"));
         assert_eq!(hook["config"]["host-dir"], hook["grants"]["dirs"][0]["host"]);
+        assert!(call(directory().path(), EventKind::Finally, &hook["config"]).run(postgres_dump::run).is_ok());
         let mut config = hook["config"].clone();
         config["min-size"] = json!(0);
         let dir = directory();
