@@ -1,5 +1,5 @@
 //! The library, called by a hook of the test with a command that writes real files.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "in helpers of tests")]
+#![expect(clippy::expect_used, reason = "in helpers of tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
