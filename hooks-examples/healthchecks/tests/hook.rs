@@ -1,5 +1,5 @@
 //! The hook, called through the SDK's test door.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "in helpers of tests")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "in helpers of tests")]
 
 use hookward_sdk::testing::{Call, EventBuilder, Report, Request, Response, event, outcome, response};
 use hookward_sdk::{EventKind, Outcome, Status, Summary};

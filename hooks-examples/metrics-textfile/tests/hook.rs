@@ -98,8 +98,7 @@ fn of(samples: &BTreeMap<String, f64>, name: &str) -> Option<f64> {
 
 /// An id that knows when its run began, in milliseconds since 1970.
 fn run_id(ms: u64) -> String {
-    let hex = format!("{ms:012x}");
-    format!("{}-{}-774b-bcce-b302099a8057", &hex[..8], &hex[8..])
+    format!("{:08x}-{:04x}-774b-bcce-b302099a8057", ms >> 16, ms & 0xffff)
 }
 
 fn summary() -> Summary {
