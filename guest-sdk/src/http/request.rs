@@ -26,6 +26,8 @@ pub struct Request {
 
 const REDIRECTS: u32 = 5;
 const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Some servers turn away who doesn't say what it is.
+const USER_AGENT: &str = concat!("hookward-sdk/", env!("CARGO_PKG_VERSION"));
 
 impl Request {
     pub(super) fn new(method: String, url: String) -> Self {
@@ -41,7 +43,7 @@ impl Request {
         }
     }
 
-    /// Adds a header.
+    /// Adds a header. `User-Agent` is that of the SDK where the hook sets none.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -165,6 +167,9 @@ impl Request {
         {
             let credentials = BASE64_STANDARD.encode([name.as_slice(), b":", password.as_slice()].concat());
             self.headers.push(("authorization".to_owned(), format!("Basic {credentials}")));
+        }
+        if !self.has_header("user-agent") {
+            self.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
         }
         let Self { method, headers, body, timeout, max_body, .. } = self;
         Ok(Outgoing { method, url, headers, body, timeout, max_body })

@@ -12,5 +12,4 @@
 mod counterparts;
 mod page;
 mod require_path;
-mod summary_guard;
 mod time_window;

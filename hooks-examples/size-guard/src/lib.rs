@@ -1,14 +1,15 @@
 //! Raises an error when a backup is suspiciously small, large or different from the
-//! last one. See the README for its settings.
+//! ones before. See the README for its settings.
 
 use hookward_sdk::prelude::*;
 
-mod baseline;
 mod config;
+mod history;
 mod limits;
+mod shares;
 
-use baseline::Store;
-use config::{Config, NoSummary};
+use config::{Choice, Config, NoSummary};
+use history::History;
 
 /// The hook: looks at restic's summary after a backup.
 #[hook]
@@ -30,34 +31,37 @@ pub fn run(event: &Event) -> Result<(), String> {
 
 fn judge(event: &Event, summary: &Summary, config: &Config) -> Result<(), String> {
     let mut objections = limits::check(summary, config);
-    let mut troubles = Vec::new();
-    if let Some(path) = &config.baseline {
-        let store = Store::new(path, event);
-        match store.read() {
-            Ok(Some(baseline)) => objections.extend(baseline.check(summary, config, &store)),
-            Ok(None) => info!("no baseline yet in {store}: this run is the first"),
-            Err(trouble) => troubles.push(trouble),
+    let history = History::read(event, config);
+    match &history {
+        Ok(history) if history.len() < config.min_runs => {
+            info!(runs = history.len(), "too few runs are known to compare this one with");
         }
-        let is_accepted = objections.is_empty() || config.replace_after_objection;
-        // What couldn't be understood isn't written over.
-        if is_accepted && troubles.is_empty() && !event.dry_run {
-            troubles.extend(store.write(summary).err());
-        }
+        Ok(history) => objections.extend(history.check(summary, config, event)),
+        Err(_) => {}
     }
     if !objections.is_empty() {
         let snapshot = event.snapshot_id().and_then(|id| id.get(..8)).unwrap_or("of this run");
-        troubles.insert(0, format!("snapshot {snapshot} is suspicious: {}", objections.join("; ")));
+        let trouble = history.err().map(|trouble| format!("; {trouble}")).unwrap_or_default();
+        let message = format!("snapshot {snapshot} is suspicious: {}{trouble}", objections.join("; "));
+        return match config.on_suspicion {
+            Choice::Fail => Err(message),
+            Choice::Warn => {
+                control::warn(message);
+                Ok(())
+            }
+        };
     }
-    if troubles.is_empty() {
-        info!(
-            files = summary.total_files_processed,
-            bytes = summary.total_bytes_processed,
-            added = summary.data_added,
-            "the backup is within its bounds"
-        );
-        return Ok(());
+    let history = history?;
+    if !event.dry_run {
+        history.add(event, summary, config.history).map_err(|error| error.to_string())?;
     }
-    Err(troubles.join("; "))
+    info!(
+        files = summary.total_files_processed,
+        bytes = summary.total_bytes_processed,
+        added = summary.data_added,
+        "the backup is within its bounds"
+    );
+    Ok(())
 }
 
 fn without_summary(choice: NoSummary) -> Result<(), String> {
