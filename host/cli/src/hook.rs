@@ -79,13 +79,14 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let event = event(session, call)?;
     let limits = limits(call);
     let grants = grants(call)?;
+    let mask = grants.mask.clone();
     let show = session.show(Voice::Hook);
     let kept = Arc::new(Mutex::new(Vec::<Record>::new()));
     let interrupts = Interrupts::default();
     let listener = interrupts.listen().context("cannot listen for signals")?;
     let runtime = session.runtime()?;
     let unusable = |failure| Problem::Component { file: call.file.clone(), failure };
-    let report = runtime.block_on(async {
+    let mut report = runtime.block_on(async {
         let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(unusable)?;
         let sink: Arc<dyn Sink> = Arc::new(Both(Arc::clone(&kept), Arc::clone(&show)));
         anyhow::Ok(
@@ -94,6 +95,7 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     })?;
     runtime.shutdown_background();
     drop(listener);
+    report.plan.iter_mut().for_each(|change| change.hide(&mask));
     if session.global.json {
         let log = kept.lock().map(|kept| kept.clone()).unwrap_or_default();
         output::result(format_args!("{:#}", report_json(&report, &log)))?;

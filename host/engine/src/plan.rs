@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use self::grant::{InvalidPart, Part, PlanGrant};
+use crate::Mask;
 use crate::event::{Event, EventKind};
 use crate::state::State;
 use crate::text::{clean, cut};
@@ -87,6 +88,17 @@ impl Change {
             text += &format!(" and {more} more");
         }
         text
+    }
+
+    /// Hides secrets in what is shown of it. It is then no longer what was asked for.
+    pub fn hide(&mut self, mask: &Mask) {
+        match self {
+            Self::SetSources(values) | Self::AddSources(values) | Self::AddTags(values) | Self::AddExcludes(values) => {
+                values.iter_mut().for_each(|value| mask.apply(value));
+            }
+            // Only its name is shown.
+            Self::SetEnv(_) => {}
+        }
     }
 
     fn values(&self) -> impl ExactSizeIterator<Item = &str> {

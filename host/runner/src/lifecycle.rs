@@ -377,7 +377,9 @@ impl<'a> Run<'a> {
             return;
         }
         self.plan.to_mut().change(&call.plan);
-        self.context.observer.notice(&Happening::PlanChanged { hook, changes: &call.plan, plan: &self.plan });
+        let mut changes = call.plan.clone();
+        changes.iter_mut().for_each(|change| change.hide(&self.prepared.mask));
+        self.context.observer.notice(&Happening::PlanChanged { hook, changes: &changes, plan: &self.plan });
     }
 
     fn warn_of(&mut self, hook: &str, kind: EventKind, failure: &Failure) {

@@ -67,7 +67,7 @@ pub enum Happening<'a> {
     PlanChanged {
         /// The hook.
         hook: &'a HookSpec,
-        /// Its changes, at least one, in their order.
+        /// Its changes, at least one, in their order, without secrets.
         changes: &'a [Change],
         /// The plan with them.
         plan: &'a Plan,

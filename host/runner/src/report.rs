@@ -55,15 +55,16 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// Hides secrets in every text that isn't the configuration's own.
+    /// Hides secrets in every text that hooks or restic had a part in.
     pub(crate) fn hide(&mut self, mask: &Mask) {
         if mask.is_empty() {
             return;
         }
-        let Self { error, restic, hooks, warnings, .. } = self;
+        let Self { error, restic, hooks, warnings, sources, tags, .. } = self;
         let tail = restic.as_mut().map(|restic| &mut restic.stderr_tail);
-        error.iter_mut().chain(tail).chain(warnings).for_each(|text| mask.apply(text));
-        for HookCall { failure, skip, log, .. } in hooks {
+        error.iter_mut().chain(tail).chain(warnings).chain(sources).chain(tags).for_each(|text| mask.apply(text));
+        for HookCall { failure, skip, log, plan, .. } in hooks {
+            plan.iter_mut().for_each(|change| change.hide(mask));
             let message = failure.as_mut().map(|failure| &mut failure.message);
             message.into_iter().chain(skip).for_each(|text| mask.apply(text));
             for Record { message, fields, .. } in log {

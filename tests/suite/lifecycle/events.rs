@@ -37,7 +37,7 @@ fn event(lab: &Lab, scope: &str, kind: &str) -> Event {
 
 fn backup(lab: &Lab, restic: &[&str], args: &[&str]) -> Finished {
     command(lab, restic, args)
-        .env("REPOSITORY", "rest:https://me:secret@host:8000/repo?key=secret")
+        .env("REPOSITORY", "rest:https://me:hunter2@host:8000/repo?key=hunter2")
         .output()
         .unwrap()
         .into()
@@ -302,7 +302,7 @@ fn the_attempt_is_told() {
 fn a_repository_that_hooks_may_not_know_is_not_in_the_report_either() {
     let lab = dumping();
     let finished = backup(&lab, &[], &["--json", "-vv", "run", "p"]);
-    assert!(!finished.stdout.contains("secret") && !finished.stderr.contains("secret"), "{finished:?}");
+    assert!(!finished.stdout.contains("hunter2") && !finished.stderr.contains("hunter2"), "{finished:?}");
     let explained = backup(&lab, &[], &["--json", "explain", "p"]);
-    assert!(!explained.stdout.contains("secret") && !explained.stderr.contains("secret"), "{explained:?}");
+    assert!(!explained.stdout.contains("hunter2") && !explained.stderr.contains("hunter2"), "{explained:?}");
 }

@@ -103,6 +103,25 @@ fn what_restic_says_is_masked_where_it_is_told_on() {
     }
 }
 
+/// A hook may put a secret that it got elsewhere among the sources: restic gets it, and
+/// nobody is shown it.
+#[test]
+fn a_change_of_the_plan_is_shown_without_the_secret() {
+    let lab = leaking("before", "", "raw");
+    let changes = format!("[{{ add-tags = [\"{SECRET}\"] }}, {{ add-excludes = [\"*{SECRET}\"] }}]");
+    let plan = format!(
+        "[[profile.p.hook]]\nname = \"plan\"\ncomponent = \"@plan@\"\non = [\"before\"]\n\
+         config = {{ changes = {changes} }}\ngrants = {{ plan = [\"tags\", \"excludes\"] }}\n"
+    );
+    let config = text(&lab, "hookward.toml");
+    lab.configure(&format!("{config}{plan}"));
+    let all = visible(&lab, &[]);
+    let shown: Vec<_> = all.into_iter().filter(|(place, _)| !place.contains(" in ")).collect();
+    assert_hidden(&shown, &["[\"-vv\", \"run\", \"p\"] on stdout", "[\"--json\", \"run\", \"p\"] on stdout"]);
+    let started = lab.journal().into_iter().find(|line| line.starts_with("started")).unwrap();
+    assert!(started.contains(&format!("--tag={SECRET}")), "{started}");
+}
+
 /// Numbers of restic's own messages are read before anything is masked.
 #[test]
 fn a_secret_of_digits_takes_nothing_from_the_summary() {

@@ -1,3 +1,5 @@
+#![allow(clippy::string_slice, reason = "the texts are of ASCII where they are cut")]
+
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;

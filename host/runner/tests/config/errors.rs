@@ -60,7 +60,10 @@ fn unknown_keys() {
         "6:3 unknown key `max_delay` | known keys: `name`, `component`, `digest`, `on`, `operations`, `kind`, `timeout`, `fuel`, `memory`, `limits`, `retry`, `exclusive`, `config`, `grants`",
     );
     check(&hook("limits = { log_lines = 1 }"), "6:12 unknown key `log_lines` | did you mean `log-lines`?");
-    check(&hook("grants.http = []"), "6:8 unknown key `http` | known keys: `dirs`, `env`, `commands`");
+    check(
+        &hook("grants.sockets = []"),
+        "6:8 unknown key `sockets` | known keys: `dirs`, `env`, `commands`, `http`, `plan`, `secrets`, `state`, `tcp`",
+    );
     check(&hook("[hook.grants.command.x]"), "6:14 unknown key `command` | did you mean `commands`?");
     check(
         &v1("[repository.a]\nurl = \"x\"\npassword = \"x\""),
