@@ -219,11 +219,16 @@ const PREBUILT: &str = "HOOKWARD_TESTS_PREBUILT";
 /// the features of the whole workspace, as the tests are: others take minutes.
 fn build_program(name: &str) -> PathBuf {
     if std::env::var_os(PREBUILT).is_none() {
-        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--quiet", "--workspace", "--bin", name])
-            .stdin(Stdio::null())
-            .status()
-            .unwrap();
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // Said of this test by the cargo that runs it. Build scripts that ask for them
+        // would run again, and all that depends on them be compiled again.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+                cargo.env_remove(&name);
+            }
+        }
+        let status =
+            cargo.args(["build", "--quiet", "--workspace", "--bin", name]).stdin(Stdio::null()).status().unwrap();
         assert!(status.success(), "cannot build {name}");
     }
     let own = std::env::current_exe().unwrap();

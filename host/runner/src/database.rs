@@ -123,8 +123,10 @@ fn create(path: &Path, schema: &Schema) -> Result<(), DatabaseError> {
     if changes.exists() && !path.exists() {
         return Err(DatabaseError::Missing { path: path.to_owned(), changes });
     }
+    // In a directory of its own, which goes with all that a failure may leave in it.
+    let aside = tempfile::Builder::new().prefix(".new-").tempdir_in(dir).map_err(io)?;
     // Made with mode 0600, which SQLite gives to the files beside it, too.
-    let new = tempfile::Builder::new().prefix(".new-").suffix(".sqlite").tempfile_in(dir).map_err(io)?;
+    let new = tempfile::NamedTempFile::new_in(&aside).map_err(io)?;
     fill(new.path(), schema).map_err(|source| DatabaseError::Sqlite { path: path.to_owned(), source })?;
     match new.persist_noclobber(path) {
         Ok(_) => File::open(dir).and_then(|dir| dir.sync_all()).map_err(io),
@@ -211,6 +213,14 @@ mod tests {
             .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
             .unwrap();
         assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_filled_leaves_nothing() {
+        let (_dir, path) = file();
+        let bad = Schema { application: APPLICATION, migrations: &[FIRST, "NONSENSE;"] };
+        assert!(matches!(open(&path, &bad), Err(DatabaseError::Sqlite { .. })));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
     }
 
     #[test]

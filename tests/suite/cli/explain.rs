@@ -161,7 +161,7 @@ on = [\"before\"]
             parts[1],
             &[
                 "keep state from run to run [granted by `state`]",
-                "state of its own, at most 64.0 KiB  hookward.toml:14:12",
+                "state of its own, at most 64.0 KiB  hookward.toml:14:20",
             ][..],
         ),
         (
@@ -179,7 +179,7 @@ on = [\"before\"]
     }
     let plan = json(&run(&lab, &[], &["--json", "explain", "p"]));
     let state = &plan["hooks"][0]["grants"]["state"];
-    assert_eq!((state["max-bytes"].as_u64(), state["at"].as_str()), (Some(65536), Some("hookward.toml:14:12")));
+    assert_eq!((state["max-bytes"].as_u64(), state["at"].as_str()), (Some(65536), Some("hookward.toml:14:20")));
     let tcp = &plan["hooks"][1]["grants"]["tcp"][1];
     assert_eq!((tcp["address"].as_str(), tcp["at"].as_str()), (Some("[::1]:5432"), Some("hookward.toml:19:39")));
     assert!(plan["hooks"][2]["grants"]["state"].is_null(), "{plan:#}");

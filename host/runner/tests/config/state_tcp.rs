@@ -46,7 +46,7 @@ fn addresses_are_hosts_with_ports() {
     let config = grant("tcp = [\"127.0.0.1:5432\", \"DB.internal:5432\", \"[::1]:1\"]").load().unwrap();
     let tcp: Vec<_> = config.hooks[0].grants.tcp.iter().map(|address| address.value.to_string()).collect();
     assert_eq!(tcp, ["127.0.0.1:5432", "db.internal:5432", "[::1]:1"]);
-    assert!(config.hooks[0].grants.tcp[1].location.to_string().ends_with("hookward.toml:6:34"));
+    assert!(config.hooks[0].grants.tcp[1].location.to_string().ends_with("hookward.toml:6:33"));
 }
 
 #[test]
