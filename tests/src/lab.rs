@@ -202,25 +202,25 @@ fn drain(stream: Option<impl std::io::Read + Send + 'static>) -> std::thread::Jo
 #[must_use]
 pub fn hookward() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build_program("hookward-cli", "hookward"))
+    BUILT.get_or_init(|| build_program("hookward"))
 }
 
 /// The stand-in for restic; what it does is told by its environment.
 #[must_use]
 pub fn stand_in() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build_program("hookward-tests", "stand-in-restic"))
+    BUILT.get_or_init(|| build_program("stand-in-restic"))
 }
 
-/// Set by `cargo xtask test`: cargo has just built every program of the workspace, and
-/// would build it again with the other features of a package alone.
+/// Set by `cargo xtask test`: cargo has just built every program of the workspace.
 const PREBUILT: &str = "HOOKWARD_TESTS_PREBUILT";
 
-/// Programs of the workspace stand beside the directory of the test's own.
-fn build_program(package: &str, name: &str) -> PathBuf {
+/// Programs of the workspace stand beside the directory of the test's own. Built with
+/// the features of the whole workspace, as the tests are: others take minutes.
+fn build_program(name: &str) -> PathBuf {
     if std::env::var_os(PREBUILT).is_none() {
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--quiet", "--package", package, "--bin", name])
+            .args(["build", "--quiet", "--workspace", "--bin", name])
             .stdin(Stdio::null())
             .status()
             .unwrap();

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::contract::{Linked, Version};
 use crate::engine::Engine;
@@ -16,6 +17,7 @@ use crate::log::Sink;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
+use crate::stop::Stop;
 use crate::text::{clean, cut};
 use crate::{Event, Grants, Limits, requests};
 
@@ -171,11 +173,14 @@ impl Hook {
             Ok(UpdateDeadline::Yield(1))
         });
         let running = engine.ticker.run();
-        let ended = bounded(started, timeout, cancel, self.component.linked.run(&mut store, event)).await;
+        store.data_mut().http.resolve_by(engine.options.resolver.clone());
+        let stop = store.data().stop.clone();
+        let called = stoppable(&stop, self.component.linked.run(&mut store, event));
+        let ended = bounded(started, timeout, cancel, called).await;
         drop(running);
         usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
         usage.peak_memory = store.data().limiter.peak_memory();
-        ended?.map_err(Ended::Trapped)
+        ended??.map_err(Ended::Trapped)
     }
 
     async fn state(&self, recorder: &Recorder) -> Result<State, Failure> {
@@ -221,6 +226,15 @@ impl Hook {
             Reason::Transfer => {
                 format!("passed more than {} bytes to or from the host at once (limit `transfer`)", limits.transfer)
             }
+            Reason::HttpRequests => {
+                format!("made more than {} HTTP requests (limit `http-requests`)", limits.http_requests)
+            }
+            Reason::HttpBody => {
+                format!("has an HTTP request or response of more than {} bytes (limit `http-body`)", limits.http_body)
+            }
+            Reason::HttpHeaders => {
+                format!("made HTTP headers of more than {} bytes (limit `http-headers`)", limits.http_headers)
+            }
             Reason::Cancelled => "was called off".to_owned(),
             other => format!("was stopped ({other})"),
         };
@@ -239,6 +253,9 @@ impl Hook {
             }
             if let Some(ResourceTableError::Full) = cause.downcast_ref() {
                 return self.limit(Reason::Handles);
+            }
+            if let Some(FieldMapError::TotalSizeTooBig | FieldMapError::TooManyFields) = cause.downcast_ref() {
+                return self.limit(Reason::HttpHeaders);
             }
             match cause.downcast_ref() {
                 Some(Trap::OutOfFuel) => return self.limit(Reason::Fuel),
@@ -299,5 +316,19 @@ async fn bounded<T>(
         () = cancel.cancelled() => Err(Ended::Limit(Reason::Cancelled)),
         () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => Err(Ended::Limit(Reason::Timeout)),
         ended = part => Ok(ended),
+    }
+}
+
+/// Waits for the guest, until something that works for it ends the call. What it
+/// returned meanwhile is of no account.
+async fn stoppable<T>(stop: &Stop, guest: impl Future<Output = T>) -> Result<T, Ended> {
+    let ended = tokio::select! {
+        biased;
+        () = stop.stopped() => None,
+        ended = guest => Some(ended),
+    };
+    match stop.reason() {
+        Some(reason) => Err(Ended::Limit(reason)),
+        None => ended.ok_or(Ended::Limit(Reason::Host)),
     }
 }

@@ -10,6 +10,7 @@ use wasmtime::component::Linker;
 use crate::cache::{Cache, Id};
 use crate::compile::Compiler;
 use crate::component::Component;
+use crate::http::{self, Resolver};
 use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
@@ -27,6 +28,8 @@ pub struct Options {
     pub cache: Option<Cache>,
     /// Where components are compiled.
     pub compiler: Compiler,
+    /// Looks names up for HTTP requests; none: the system does.
+    pub resolver: Option<Arc<dyn Resolver>>,
 }
 
 /// Why an engine can't start.
@@ -53,7 +56,7 @@ pub(crate) struct Inner {
     /// component that imports one of them.
     brokered: OnceLock<Linker<State>>,
     pub(crate) ticker: Ticker,
-    options: Options,
+    pub(crate) options: Options,
     compiler: u64,
 }
 
@@ -168,6 +171,7 @@ impl Engine {
         }
         let mut larger = linker.clone();
         contract::link_brokered(&mut larger)
+            .and_then(|()| http::link(&mut larger))
             .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
         Ok(brokered.get_or_init(|| larger))
     }

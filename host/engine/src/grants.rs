@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::http::HttpGrant;
+
 /// Everything that a call is given besides its event. The default grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,12 +14,17 @@ pub struct Grants {
     pub env: Vec<(String, String)>,
     /// The hook's own settings, seen by `wasi:config/store`.
     pub config: Vec<(String, String)>,
+    /// Requests that `wasi:http` may make; the first that covers one says how.
+    pub http: Vec<HttpGrant>,
 }
 
 impl Grants {
     /// Whether anything is granted under this name of a gated interface's grant.
-    pub(crate) fn cover(&self, _grant: &str) -> bool {
-        false
+    pub(crate) fn cover(&self, grant: &str) -> bool {
+        match grant {
+            "http" => !self.http.is_empty(),
+            _ => false,
+        }
     }
 }
 

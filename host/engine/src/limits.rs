@@ -31,6 +31,12 @@ pub struct Limits {
     /// Bytes that one call of a host function, or the result, may carry out of
     /// the guest, and random bytes that one call may bring in.
     pub transfer: usize,
+    /// HTTP requests, those that are denied included.
+    pub http_requests: u32,
+    /// Bytes of the body of each HTTP request, and of each response.
+    pub http_body: u64,
+    /// Bytes of the headers of an HTTP request, and of those of a response.
+    pub http_headers: usize,
     /// Bytes of the component's file.
     pub component_size: u64,
     /// Wall clock of compiling the component, when its image isn't cached.
@@ -61,6 +67,12 @@ impl Default for Limits {
             error_length: 4 << 10,
             // Bounds the copy that the host makes before it can look at a value.
             transfer: 16 << 20,
+            // Waiting for a service to come up, asked every few seconds.
+            http_requests: 100,
+            // Answers of an API and notes for a chat, not downloads.
+            http_body: 16 << 20,
+            // Eight times what web servers accept.
+            http_headers: 64 << 10,
             // The largest guest runtime known (Python) makes 18 MB.
             component_size: 64 << 20,
             // An 18 MB component takes ten seconds on a slow machine of two cores.

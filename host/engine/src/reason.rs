@@ -37,6 +37,12 @@ pub enum Reason {
     LogLines,
     /// One host call, or the result, carried too many bytes.
     Transfer,
+    /// Too many HTTP requests.
+    HttpRequests,
+    /// The body of an HTTP request or response is too long.
+    HttpBody,
+    /// The headers of an HTTP request are too long.
+    HttpHeaders,
     /// A granted directory can't be opened.
     Directory,
     /// The component's file can't be read.
@@ -93,6 +99,9 @@ impl Reason {
             Self::Output => "output",
             Self::LogLines => "log-lines",
             Self::Transfer => "transfer",
+            Self::HttpRequests => "http-requests",
+            Self::HttpBody => "http-body",
+            Self::HttpHeaders => "http-headers",
             Self::Directory => "directory",
             Self::Unreadable => "unreadable",
             Self::Digest => "digest",

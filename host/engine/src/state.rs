@@ -3,10 +3,12 @@
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::http::Http;
 use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
+use crate::stop::Stop;
 use crate::{Grants, Limits};
 
 pub(crate) struct State {
@@ -15,6 +17,9 @@ pub(crate) struct State {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
+    /// Ends the call from a task that works for it.
+    pub(crate) stop: Stop,
+    pub(crate) http: Http,
 }
 
 impl State {
@@ -38,7 +43,16 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
-        Ok(Self { wasi: wasi.build(), table, config: grants.config.clone(), limiter: Limiter::new(limits), recorder })
+        let stop = Stop::default();
+        Ok(Self {
+            wasi: wasi.build(),
+            table,
+            config: grants.config.clone(),
+            limiter: Limiter::new(limits),
+            http: Http::new(&grants.http, limits, &recorder, &stop),
+            recorder,
+            stop,
+        })
     }
 }
 
