@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
-use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_runner::config::HookSpec;
+use hookward_engine::{Access, EventKind, Failure, Hook, HttpGrant, Request as Import, Trigger};
+use hookward_runner::config::{GrantSpec, HookSpec};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
@@ -70,6 +70,7 @@ fn access(import: &Import, hook: &HookSpec) -> String {
         Access::Free => "free".to_owned(),
         Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
         Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
+        Access::Gated("http") if !hook.grants.http.is_empty() => "granted by `http`".to_owned(),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
         Access::Gated(grant) => format!("refused without `{grant}`"),
         _ => "refused: unknown".to_owned(),
@@ -148,7 +149,10 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     for name in &spec.grants.env {
         writeln!(out, "    variable {}  {}", name.value, name.location)?;
     }
-    if spec.grants.dirs.is_empty() && spec.grants.env.is_empty() {
+    for grant in &spec.grants.http {
+        writeln!(out, "    {}  {}", http(grant), grant.location)?;
+    }
+    if spec.grants == GrantSpec::default() {
         writeln!(out, "    nothing of the host")?;
     }
     if !spec.config.is_empty() {
@@ -169,11 +173,35 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
         ByteSize(limits.error_length as u64).display().iec(),
         ByteSize(limits.transfer as u64).display().iec(),
     )?;
+    if !spec.grants.http.is_empty() {
+        writeln!(
+            out,
+            "              {} HTTP requests, bodies of {}, headers of {}",
+            limits.http_requests,
+            ByteSize(limits.http_body).display().iec(),
+            ByteSize(limits.http_headers as u64).display().iec(),
+        )?;
+    }
     if spec.retry.attempts > 1 {
         let delay = humantime::format_duration(spec.retry.delay);
         writeln!(out, "  retry       {} attempts, {} pauses from {delay}", spec.retry.attempts, spec.retry.backoff)?;
     }
     Ok(())
+}
+
+/// A granted URL, and what else is to be known of it.
+fn http(grant: &HttpGrant) -> String {
+    let mut text = grant.to_string();
+    if let Some(socket) = grant.socket() {
+        let _ = write!(text, ", by the socket {}", socket.display());
+    }
+    if let Some(file) = grant.authorities() {
+        let _ = write!(text, ", trusting {}", file.display());
+    }
+    if grant.is_private() {
+        text.push_str(", also at a private address");
+    }
+    text
 }
 
 fn describe(prepared: &Prepared) -> Value {
@@ -207,6 +235,15 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         json!({ "host": dir.value.host, "guest": dir.value.guest, "write": dir.value.write, "at": dir.location.to_string() })
     });
     let env = spec.grants.env.iter().map(|name| json!({ "name": name.value, "at": name.location.to_string() }));
+    let http = spec.grants.http.iter().map(|grant| {
+        json!({
+            "requests": grant.value.to_string(),
+            "unix": grant.value.socket(),
+            "ca-file": grant.value.authorities(),
+            "private": grant.value.is_private(),
+            "at": grant.location.to_string(),
+        })
+    });
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -218,7 +255,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
-        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>() },
+        "grants": { "dirs": dirs.collect::<Vec<_>>(), "env": env.collect::<Vec<_>>(), "http": http.collect::<Vec<_>>() },
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
             "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
@@ -231,6 +268,9 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
             "log-lines": limits.log_lines,
             "error-length": limits.error_length,
             "transfer": limits.transfer,
+            "http-requests": limits.http_requests,
+            "http-body": limits.http_body,
+            "http-headers": limits.http_headers,
             "component-size": limits.component_size,
             "compile-time-ms": u64::try_from(limits.compile_time.as_millis()).unwrap_or(u64::MAX),
         },

@@ -192,5 +192,6 @@ fn grants(spec: &HookSpec) -> Grants {
         .filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?)))
         .collect();
     grants.config = spec.config.clone();
+    grants.http = spec.grants.http.iter().map(|grant| grant.value.clone()).collect();
     grants
 }

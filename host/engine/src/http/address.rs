@@ -37,7 +37,7 @@ impl Class {
 /// What is not public of IPv4: IANA's registry, RFC 6890. The first that covers an
 /// address counts.
 const V4: &[(Ipv4Addr, u32, Class)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8, Class::Special), // RFC 791: this network
+    (Ipv4Addr::new(0, 0, 0, 0), 8, Class::Special),  // RFC 791: this network
     (Ipv4Addr::new(10, 0, 0, 0), 8, Class::Private), // RFC 1918
     // Metadata of Alibaba Cloud, inside of the provider's range below.
     (Ipv4Addr::new(100, 100, 100, 200), 32, Class::LinkLocal),
@@ -68,7 +68,7 @@ const V6: &[(Ipv6Addr, u32, Class)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Class::Special), // RFC 2928: protocols, Teredo
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, Class::Special), // RFC 3849: documentation
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, Class::Special), // RFC 9637: documentation
-    (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3, Class::Public), // RFC 4291: global unicast
+    (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3, Class::Public),  // RFC 4291: global unicast
 ];
 
 /// Whose this address is.
@@ -124,10 +124,16 @@ mod tests {
             (Class::Loopback, "127.0.0.1 127.255.255.255 ::1"),
             (Class::Private, "10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.0.1 192.168.255.255"),
             (Class::Private, "100.64.0.1 100.127.255.255 fc00::1 fdff::1 fd00:ec2::253"),
-            (Class::LinkLocal, "169.254.169.254 169.254.0.1 fe80::1 febf::1 fd00:ec2::254 fd20:ce::254 100.100.100.200"),
+            (
+                Class::LinkLocal,
+                "169.254.169.254 169.254.0.1 fe80::1 febf::1 fd00:ec2::254 fd20:ce::254 100.100.100.200",
+            ),
             (Class::Special, "0.0.0.0 0.1.2.3 192.0.0.1 192.0.0.192 192.0.2.1 192.88.99.1 198.18.0.1 198.19.255.255"),
             (Class::Special, "198.51.100.1 203.0.113.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255"),
-            (Class::Special, ":: ff02::1 ff0e::1 2001:db8::1 3fff::1 2001::1 2001:10::1 100::1 fec0::1 4000::1 5f00::1"),
+            (
+                Class::Special,
+                ":: ff02::1 ff0e::1 2001:db8::1 3fff::1 2001::1 2001:10::1 100::1 fec0::1 4000::1 5f00::1",
+            ),
             (Class::Special, "::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 ::127.0.0.1 ::1.1.1.1"),
             (Class::Special, "64:ff9b::127.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b:1::1.1.1.1 2002:7f00:1::1 2002:a00:1::1"),
         ];

@@ -200,7 +200,8 @@ impl HttpGrant {
         }
         let parse = |rule: &str| {
             let invalid = |why| Invalid::Rule { rule: rule.to_owned(), why };
-            let (method, path) = rule.split_once(' ').ok_or_else(|| invalid("it is not a method, a space and a path"))?;
+            let (method, path) =
+                rule.split_once(' ').ok_or_else(|| invalid("it is not a method, a space and a path"))?;
             Ok((parse_method(method)?, PathPattern::parse(path).map_err(invalid)?))
         };
         let rules: Vec<_> = rules.iter().map(|rule| parse(rule.as_ref())).collect::<Result<_, Invalid>>()?;
@@ -423,12 +424,41 @@ mod tests {
     #[test]
     fn urls_that_grant_nothing() {
         for url in [
-            "", "example.com", "ftp://a", "HTTP://a", "https:/a", "https://", "https:///a", "https://a:*", "https://a:0",
-            "https://a:080", "https://a:65536", "https://a:", "https://u@a", "https://u:p@a/", "https://a/../b",
-            "https://a/%2e", "https://a//b", "https://a/b#c", "https://a#b", "https://a?b", "https://a b/", "https://ä/",
-            "https://2130706433", "https://0177.0.0.1", "https://127.1", "https://[::ffff:127.0.0.1]", "https://*",
-            "https://*.1.2.3.4", "https://0.0.0.0", "https://[::]", "https://224.0.0.1", "https://255.255.255.255",
-            "https://[ff02::1]", "https://a.", "https://::1",
+            "",
+            "example.com",
+            "ftp://a",
+            "HTTP://a",
+            "https:/a",
+            "https://",
+            "https:///a",
+            "https://a:*",
+            "https://a:0",
+            "https://a:080",
+            "https://a:65536",
+            "https://a:",
+            "https://u@a",
+            "https://u:p@a/",
+            "https://a/../b",
+            "https://a/%2e",
+            "https://a//b",
+            "https://a/b#c",
+            "https://a#b",
+            "https://a?b",
+            "https://a b/",
+            "https://ä/",
+            "https://2130706433",
+            "https://0177.0.0.1",
+            "https://127.1",
+            "https://[::ffff:127.0.0.1]",
+            "https://*",
+            "https://*.1.2.3.4",
+            "https://0.0.0.0",
+            "https://[::]",
+            "https://224.0.0.1",
+            "https://255.255.255.255",
+            "https://[ff02::1]",
+            "https://a.",
+            "https://::1",
         ] {
             assert!(matches!(HttpGrant::new(url), Err(Invalid::Url { .. })), "{url}: {:?}", HttpGrant::new(url));
         }

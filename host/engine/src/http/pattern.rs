@@ -225,10 +225,40 @@ mod tests {
             assert_eq!(Host::parse(text).map(|host| host.to_string()).as_deref(), Ok(shown), "{text}");
         }
         for text in [
-            "", ".", "a.", ".a", "a..b", "a b", "ä.de", "*", "*.a", "a%41", "::1", "[::1", "[fe80::1%eth0]", "[a]",
-            "2130706433", "0177.0.0.1", "127.1", "127.0.1", "0x7f.0.0.1", "0x7f000001", "127.0.0.0x1", "127.0.0.1.",
-            "0", "1.2.3.4.5", "256.0.0.1", "127.0.0.01", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
-            "[0:0:0:0:0:0:0:1]", "[::0001]", "a/b", "a@b", "a:80", "0x",
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a b",
+            "ä.de",
+            "*",
+            "*.a",
+            "a%41",
+            "::1",
+            "[::1",
+            "[fe80::1%eth0]",
+            "[a]",
+            "2130706433",
+            "0177.0.0.1",
+            "127.1",
+            "127.0.1",
+            "0x7f.0.0.1",
+            "0x7f000001",
+            "127.0.0.0x1",
+            "127.0.0.1.",
+            "0",
+            "1.2.3.4.5",
+            "256.0.0.1",
+            "127.0.0.01",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::0001]",
+            "a/b",
+            "a@b",
+            "a:80",
+            "0x",
         ] {
             assert!(Host::parse(text).is_err(), "{text}");
         }
@@ -264,7 +294,11 @@ mod tests {
             ("/a", "/a", "/ /a/ /A /ab /b /a/b"),
             ("/a/", "/a/", "/a /a/b"),
             ("/a/*", "/a/ /a/b /a/b/c", "/a /b/a /ab/c /"),
-            ("/containers/*/json", "/containers/db/json", "/containers/json /containers//json /containers/a/b/json /containers/db/jsonx /containers/db/stop"),
+            (
+                "/containers/*/json",
+                "/containers/db/json",
+                "/containers/json /containers//json /containers/a/b/json /containers/db/jsonx /containers/db/stop",
+            ),
             ("/v*/x", "/v/x /v1.41/x", "/w/x /v1/y/x /x"),
             ("/a*b*c", "/abc /aXbYc /abbcc", "/ab /abcd /acb /ab/c"),
             ("/*.txt", "/a.txt /.txt", "/a.txt/b /a/b.txt /txt"),
@@ -297,13 +331,48 @@ mod tests {
 
     #[test]
     fn paths_that_could_be_others_are_refused() {
-        for path in ["/", "/a", "/a/", "/a.b/..c/...", "/%20", "/%c3%A4", "/a;v=1", "/a:b@c,d!$&'()+=", "/.well-known"] {
+        for path in ["/", "/a", "/a/", "/a.b/..c/...", "/%20", "/%c3%A4", "/a;v=1", "/a:b@c,d!$&'()+=", "/.well-known"]
+        {
             assert_eq!(unambiguous(path), Ok(()), "{path}");
         }
         for path in [
-            "", "a", "*", "//", "//a", "/a//b", "/a//", "/.", "/..", "/./a", "/a/../b", "/a/..", "/..;/a", "/..;x=1/a",
-            "/.%3b/a", "/%2e", "/%2E%2e/a", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/%252e", "/%25", "/%", "/%2",
-            "/%zz", "/%+1", "/%41", "/%7e", "/%00", "/%0d%0a", "/%7f", "/a b", "/\u{e4}", "/a\tb", "/a#b", "/a?b",
+            "",
+            "a",
+            "*",
+            "//",
+            "//a",
+            "/a//b",
+            "/a//",
+            "/.",
+            "/..",
+            "/./a",
+            "/a/../b",
+            "/a/..",
+            "/..;/a",
+            "/..;x=1/a",
+            "/.%3b/a",
+            "/%2e",
+            "/%2E%2e/a",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/%252e",
+            "/%25",
+            "/%",
+            "/%2",
+            "/%zz",
+            "/%+1",
+            "/%41",
+            "/%7e",
+            "/%00",
+            "/%0d%0a",
+            "/%7f",
+            "/a b",
+            "/\u{e4}",
+            "/a\tb",
+            "/a#b",
+            "/a?b",
         ] {
             assert!(unambiguous(path).is_err(), "{path}");
         }

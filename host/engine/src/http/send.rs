@@ -108,6 +108,14 @@ pub(super) async fn send(
     let pause = |given: Option<Duration>, default: Duration| given.unwrap_or(default).min(call.timeout);
     let shown = shown(request.method(), request.uri());
     let connect_timeout = pause(options.connect_timeout, CONNECT);
+    let first_byte_timeout = pause(options.first_byte_timeout, FIRST_BYTE);
+    // Whether something is there at once is chance.
+    if connect_timeout.is_zero() {
+        return Err(Error::ConnectionTimeout);
+    }
+    if first_byte_timeout.is_zero() {
+        return Err(Error::ConnectionReadTimeout);
+    }
     let deadline = Instant::now().checked_add(connect_timeout).unwrap_or_else(Instant::now);
     let Target { grant, scheme, host, port } = target;
     let stream = connect(grant, *scheme, host, *port, call.resolver.as_deref(), deadline).await.map_err(|failed| {
@@ -126,7 +134,7 @@ pub(super) async fn send(
         }
     });
     let request = outgoing(call, target, request)?;
-    let response = timeout(pause(options.first_byte_timeout, FIRST_BYTE), sender.send_request(request))
+    let response = timeout(first_byte_timeout, sender.send_request(request))
         .await
         .map_err(|_| Error::ConnectionReadTimeout)?
         .map_err(|error| from_hyper(&error))?;

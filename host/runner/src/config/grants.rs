@@ -1,5 +1,7 @@
 //! What the files grant to one hook, checked.
 
+mod http;
+
 use std::collections::BTreeMap;
 
 use hookward_engine::DirGrant;
@@ -11,7 +13,11 @@ use super::value::{Checker, normal};
 
 /// The `grants` table of one hook.
 pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> GrantSpec {
-    GrantSpec { dirs: dirs(check, &grants.dirs), env: env(check, &grants.env) }
+    GrantSpec {
+        dirs: dirs(check, &grants.dirs),
+        env: env(check, &grants.env),
+        http: http::resolve(check, &grants.http),
+    }
 }
 
 fn dirs(check: &mut Checker<'_>, dirs: &[At<schema::Dir>]) -> Vec<Located<DirGrant>> {

@@ -28,7 +28,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, text_enum};
+use hookward_engine::{Digest, DirGrant, EventKind, HttpGrant, Limits, Scope, text_enum};
 
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
@@ -235,6 +235,8 @@ pub struct GrantSpec {
     pub dirs: Vec<Located<DirGrant>>,
     /// Names of environment variables.
     pub env: Vec<Located<String>>,
+    /// HTTP requests, in the order in which a grant is looked for.
+    pub http: Vec<Located<HttpGrant>>,
 }
 
 text_enum! {
