@@ -321,6 +321,9 @@ pub(crate) struct Call {
     /// Grant an environment variable
     #[arg(long = "env", value_name = "NAME")]
     pub(crate) env: Vec<String>,
+    /// Grant HTTP requests: URL, or METHOD,METHOD URL
+    #[arg(long, value_name = "REQUESTS")]
+    pub(crate) http: Vec<String>,
     /// Limit of wall clock
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

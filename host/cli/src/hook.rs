@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use hookward_engine::event::Outcome;
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
-    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, Metadata, Report, Scope, Status, Trigger,
+    Access, DirGrant, Event, EventKind, Grants, HttpGrant, Inspection, Limits, Metadata, Report, Scope, Status, Trigger,
 };
 use hookward_runner::config::hook_settings;
 use hookward_runner::interrupt::{Interrupts, Step};
@@ -235,6 +235,15 @@ fn grants(call: &Call) -> anyhow::Result<Grants> {
     for name in &call.env {
         let value = std::env::var(name).with_context(|| format!("--env {name}: the variable can't be granted"))?;
         grants.env.push((name.clone(), value));
+    }
+    for requests in &call.http {
+        let granted = match requests.split_once(' ') {
+            Some((methods, url)) => {
+                HttpGrant::new(url).and_then(|grant| grant.methods(&methods.split(',').collect::<Vec<_>>()))
+            }
+            None => HttpGrant::new(requests),
+        };
+        grants.http.push(granted.with_context(|| format!("--http {requests}: write URL, or METHOD,METHOD URL"))?);
     }
     let mut table = toml::Table::new();
     if let Some(file) = &call.config_file {

@@ -44,6 +44,9 @@ fn the_page_on_the_configuration_names_every_limit() {
         "log-lines",
         "error-length",
         "transfer",
+        "http-requests",
+        "http-body",
+        "http-headers",
         "component-size",
         "compile-time",
     ] {

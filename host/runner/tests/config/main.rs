@@ -7,6 +7,7 @@
 )]
 
 mod errors;
+mod http;
 mod includes;
 mod robust;
 mod values;

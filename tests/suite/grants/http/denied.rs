@@ -6,7 +6,7 @@ use hookward_engine::{Grants, HttpGrant, Limits, Reason};
 use serde_json::json;
 
 use super::server::{Server, bytes, text};
-use super::{Call, Names, also, guest, parts};
+use super::{Call, also, guest, parts};
 
 #[tokio::test]
 async fn without_a_grant_nothing_starts() {
@@ -86,41 +86,39 @@ async fn a_redirect_to_what_is_not_granted() {
 
 #[tokio::test]
 async fn a_name_that_stands_for_an_address_it_may_not() {
-    let names: &[(&str, &[&str], &str)] = &[
-        ("loopback.test", &["127.0.0.1"], "a loopback address"),
-        ("loopback6.test", &["::1"], "a loopback address"),
-        ("private.test", &["192.168.1.1"], "a private address"),
-        ("private6.test", &["fd12::1"], "a private address"),
-        ("shared.test", &["100.64.1.1"], "a private address"),
-        ("metadata.test", &["169.254.169.254"], "a link-local or metadata address"),
-        ("metadata6.test", &["fd00:ec2::254"], "a link-local or metadata address"),
-        ("link.test", &["fe80::1"], "a link-local or metadata address"),
-        ("mapped.test", &["::ffff:127.0.0.1"], "a special-purpose address"),
-        ("nat64.test", &["64:ff9b::7f00:1"], "a special-purpose address"),
-        ("sixtofour.test", &["2002:7f00:1::"], "a special-purpose address"),
-        ("any.test", &["0.0.0.0"], "a special-purpose address"),
-        ("group.test", &["224.0.0.1"], "a special-purpose address"),
+    let names = [
+        ("loopback.test", "a loopback address"),
+        ("loopback6.test", "a loopback address"),
+        ("private.test", "a private address"),
+        ("private6.test", "a private address"),
+        ("shared.test", "a private address"),
+        ("metadata.test", "a link-local or metadata address"),
+        ("metadata6.test", "a link-local or metadata address"),
+        ("link.test", "a link-local or metadata address"),
+        ("mapped.test", "a special-purpose address"),
+        ("nat64.test", "a special-purpose address"),
+        ("sixtofour.test", "a special-purpose address"),
+        ("any.test", "a special-purpose address"),
+        ("group.test", "a special-purpose address"),
         // One of them is enough: which is tried is for whoever answers to choose.
-        ("mixed.test", &["192.0.1.1", "127.0.0.1"], "a loopback address"),
-        ("localhost", &["192.168.1.1"], "a private address"),
+        ("mixed.test", "a loopback address"),
+        ("localhost", "a private address"),
     ];
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let resolver = Names::new(&names.iter().map(|(name, addresses, _)| (*name, *addresses)).collect::<Vec<_>>());
-    for (name, addresses, why) in names {
+    for (name, why) in names {
         let url = format!("http://{name}:{port}/");
-        let outcome = Call::granted(&url).names(resolver.clone()).get(&url).run().await;
+        let outcome = Call::granted(&url).names().get(&url).run().await;
         outcome.denied(why);
         assert_eq!(outcome.said(), "ErrorCode::DestinationIpProhibited", "{name}");
-        let last = addresses.last().unwrap();
-        assert!(outcome.notes()[0].contains(&format!("{name} is at {last}, ")), "{:?}", outcome.notes());
+        assert!(outcome.notes()[0].contains(&format!("{name} is at ")), "{:?}", outcome.notes());
     }
     // What is granted as private is not by that the machine's metadata.
     for name in ["metadata.test", "metadata6.test", "link.test", "mapped.test", "nat64.test", "any.test"] {
         let url = format!("http://{name}:{port}/");
         let grant = HttpGrant::new(&url).unwrap().private().unwrap();
-        Call::with([grant]).names(resolver.clone()).get(&url).run().await.denied("address");
+        Call::with([grant]).names().get(&url).run().await.denied("address");
     }
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -1,12 +1,10 @@
 //! What was granted works.
 
-use std::sync::Arc;
-
 use hookward_engine::HttpGrant;
 use serde_json::json;
 
 use super::server::{Server, bytes, text};
-use super::{Call, Names, also, parts};
+use super::{Call, also, parts};
 
 #[tokio::test]
 async fn a_get() {
@@ -90,8 +88,7 @@ async fn a_private_name_that_is_granted_as_such() {
     let server = Server::new(text("inside")).await;
     let url = format!("http://nas.test:{}/*", server.address.port());
     let grant = HttpGrant::new(&url).unwrap().private().unwrap();
-    let names = Names::new(&[("nas.test", &["127.0.0.1"])]);
-    let outcome = Call::with([grant]).names(names).get(&url.replace('*', "x")).run().await;
+    let outcome = Call::with([grant]).names().get(&url.replace('*', "x")).run().await;
     assert_eq!(outcome.said(), "200 inside");
 }
 
@@ -142,6 +139,5 @@ async fn a_host_with_a_dead_address_before_a_live_one() {
     let server = Server::new(text("second")).await;
     let url = format!("http://two.test:{}/", server.address.port());
     let grant = HttpGrant::new(&url).unwrap().private().unwrap();
-    let names = Names::new(&[("two.test", &["127.0.0.2", "127.0.0.1"])]);
-    assert_eq!(Call::with([grant]).names(Arc::clone(&names)).get(&url).run().await.said(), "200 second");
+    assert_eq!(Call::with([grant]).names().get(&url).run().await.said(), "200 second");
 }

@@ -53,8 +53,11 @@ async fn a_response_that_is_too_long() {
 #[tokio::test]
 async fn a_response_that_never_ends() {
     for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"] {
-        let drop =
-            if head.contains("chunked") { format!("1000\r\n{}\r\n", "x".repeat(4096)) } else { "x".repeat(4096) };
+        let drop = if head.contains("chunked") {
+            format!("40000\r\n{}\r\n", "x".repeat(1 << 18))
+        } else {
+            "x".repeat(1 << 18)
+        };
         let server = Server::new(dripping(head, drop.into_bytes(), Duration::ZERO)).await;
         Call::granted(&server.url("/")).get(&server.url("/")).run().await.failed(Reason::HttpBody);
     }

@@ -7,7 +7,6 @@ mod server;
 mod servers;
 mod tls;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -35,21 +34,45 @@ async fn guest() -> &'static Component {
     COMPONENT.get_or_init(|| load(Options::default())).await
 }
 
-/// Names that a test makes up.
-#[derive(Debug)]
-struct Names(HashMap<&'static str, Vec<IpAddr>>);
-
-impl Names {
-    fn new(names: &[(&'static str, &[&str])]) -> Arc<Self> {
-        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
-        Arc::new(Self(names.iter().map(|(name, texts)| (*name, parse(texts))).collect()))
-    }
+/// The same, where the names are those of [`NAMES`].
+async fn guest_with_names() -> &'static Component {
+    static COMPONENT: OnceCell<Component> = OnceCell::const_new();
+    let mut options = Options::default();
+    options.resolver = Some(Arc::new(Names));
+    COMPONENT.get_or_init(|| load(options)).await
 }
+
+/// Names that the tests make up, and what they stand for.
+const NAMES: &[(&str, &[&str])] = &[
+    ("nas.test", &["127.0.0.1"]),
+    ("two.test", &["127.0.0.2", "127.0.0.1"]),
+    ("empty.test", &[]),
+    ("loopback.test", &["127.0.0.1"]),
+    ("loopback6.test", &["::1"]),
+    ("private.test", &["192.168.1.1"]),
+    ("private6.test", &["fd12::1"]),
+    ("shared.test", &["100.64.1.1"]),
+    ("metadata.test", &["169.254.169.254"]),
+    ("metadata6.test", &["fd00:ec2::254"]),
+    ("link.test", &["fe80::1"]),
+    ("mapped.test", &["::ffff:127.0.0.1"]),
+    ("nat64.test", &["64:ff9b::7f00:1"]),
+    ("sixtofour.test", &["2002:7f00:1::"]),
+    ("any.test", &["0.0.0.0"]),
+    ("group.test", &["224.0.0.1"]),
+    ("mixed.test", &["192.0.1.1", "127.0.0.1"]),
+    ("localhost", &["192.168.1.1"]),
+];
+
+/// Answers by [`NAMES`] alone.
+#[derive(Debug)]
+struct Names;
 
 impl Resolver for Names {
     fn resolve<'a>(&'a self, name: &'a str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>> {
-        let found = self.0.get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
-        Box::pin(std::future::ready(found))
+        let found = NAMES.iter().find(|(known, _)| *known == name);
+        let addresses = found.map(|(_, texts)| texts.iter().map(|text| text.parse().unwrap()).collect());
+        Box::pin(std::future::ready(addresses.ok_or_else(|| io::ErrorKind::NotFound.into())))
     }
 }
 
@@ -59,7 +82,7 @@ struct Call {
     grants: Vec<HttpGrant>,
     requests: Vec<Value>,
     careless: bool,
-    resolver: Option<Arc<dyn Resolver>>,
+    names: bool,
 }
 
 impl Call {
@@ -72,7 +95,7 @@ impl Call {
         let mut limits = Limits::default();
         limits.timeout = Duration::from_secs(30);
         let grants = grants.into_iter().collect();
-        Self { limits, grants, requests: Vec::new(), careless: false, resolver: None }
+        Self { limits, grants, requests: Vec::new(), careless: false, names: false }
     }
 
     /// Adds a request of these parts.
@@ -91,24 +114,14 @@ impl Call {
         self
     }
 
-    fn names(mut self, names: Arc<Names>) -> Self {
-        self.resolver = Some(names);
+    /// Looks names up in [`NAMES`].
+    fn names(mut self) -> Self {
+        self.names = true;
         self
     }
 
     async fn run(self) -> Outcome {
-        let own = match self.resolver.clone() {
-            Some(resolver) => {
-                let mut options = Options::default();
-                options.resolver = Some(resolver);
-                Some(load(options).await)
-            }
-            None => None,
-        };
-        let component = match &own {
-            Some(component) => component,
-            None => guest().await,
-        };
+        let component = if self.names { guest_with_names().await } else { guest().await };
         let mut grants = Grants::default();
         grants.http = self.grants;
         grants.config.push(("requests".to_owned(), Value::from(self.requests).to_string()));
