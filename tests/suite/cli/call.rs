@@ -1,7 +1,8 @@
 //! `hookward hook call`: one hook, no backup.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use hookward_tests::lab::{Finished, Lab};
@@ -209,4 +210,39 @@ fn nothing_is_granted_that_is_not_asked_for() {
     assert!(finished.code == 1 && finished.stderr.contains("write HOST, HOST:GUEST or HOST:GUEST:rw"), "{finished:?}");
     let finished = lab.run([&journal as &[&str], &["--env", "NO_SUCH_VARIABLE"]].concat());
     assert!(finished.code == 1 && finished.stderr.contains("--env NO_SUCH_VARIABLE"), "{finished:?}");
+}
+
+#[test]
+fn http_requests_are_granted_by_an_option() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthere").unwrap();
+    });
+    let lab = Lab::new();
+    let component = guest("http");
+    let requests = format!("requests=[{{ method = 'PUT', scheme = 'http', authority = '{address}', path = '/a/b' }}]");
+    let call = |http: &str| {
+        lab.run([
+            "hook",
+            "call",
+            component.to_str().unwrap(),
+            "--event",
+            "before",
+            "--set",
+            &requests,
+            "--http",
+            http,
+            "--json",
+        ])
+    };
+    let denied = json(&call(&format!("http://{address}/*")));
+    assert_eq!(denied["failure"]["message"], "ErrorCode::HttpRequestDenied", "{denied:#}");
+    let answered = json(&call(&format!("GET,PUT http://{address}/a/*")));
+    assert_eq!(answered["failure"]["message"], "200 there", "{answered:#}");
+    server.join().unwrap();
+    let wrong = call("PUT ftp://x");
+    assert!(wrong.stderr.contains("--http PUT ftp://x: write URL, or METHOD,METHOD URL"), "{wrong:?}");
 }

@@ -70,11 +70,11 @@ fn urls_that_are_none() {
 fn methods_and_requests_that_are_none() {
     refused(
         r#"{ url = "http://a", methods = ["GET", "get"] }"#,
-        "8:40 `get` is no method to grant: methods are written in capitals | write methods such as `GET`, `POST` or `PUT`",
+        "8:39 `get` is no method to grant: methods are written in capitals | write methods such as `GET`, `POST` or `PUT`",
     );
     refused(
         r#"{ url = "http://a", methods = ["CONNECT"] }"#,
-        "8:33 `CONNECT` is no method to grant: it is never allowed | write methods such as `GET`, `POST` or `PUT`",
+        "8:32 `CONNECT` is no method to grant: it is never allowed | write methods such as `GET`, `POST` or `PUT`",
     );
     refused(
         r#"{ url = "http://a", methods = [] }"#,
