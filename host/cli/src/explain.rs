@@ -168,6 +168,15 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
         ByteSize(limits.transfer as u64).display().iec(),
         limits.commands,
     )?;
+    if !spec.grants.http.is_empty() {
+        writeln!(
+            out,
+            "              {} HTTP requests, bodies of {}, headers of {}",
+            limits.http_requests,
+            ByteSize(limits.http_body).display().iec(),
+            ByteSize(limits.http_headers as u64).display().iec(),
+        )?;
+    }
     if spec.retry.attempts > 1 {
         let delay = humantime::format_duration(spec.retry.delay);
         writeln!(out, "  retry       {} attempts, {} pauses from {delay}", spec.retry.attempts, spec.retry.backoff)?;

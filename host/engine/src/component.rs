@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::command::{Commands, Crew};
 use crate::contract::{Linked, Version};
@@ -19,6 +20,7 @@ use crate::plan::Change;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
+use crate::stop::Stop;
 use crate::text::{clean, cut, shown};
 use crate::{Access, Event, Grants, Limits, Request, requests};
 
@@ -196,11 +198,14 @@ impl Hook {
             Ok(UpdateDeadline::Yield(1))
         });
         let running = engine.ticker.run();
-        let ended = bounded(started, timeout, cancel, self.component.linked.run(&mut store, event)).await;
+        store.data_mut().http.resolve_by(engine.options.resolver.clone());
+        let stop = store.data().stop.clone();
+        let called = stoppable(&stop, self.component.linked.run(&mut store, event));
+        let ended = bounded(started, timeout, cancel, called).await;
         drop(running);
         usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
         usage.peak_memory = store.data().limiter.peak_memory();
-        let returned = ended?.map_err(Ended::Trapped)?;
+        let returned = ended??.map_err(Ended::Trapped)?;
         // Late is too late, however the guest got past the checks.
         if started.elapsed() >= timeout {
             return Err(Ended::Limit(Reason::Timeout));
@@ -260,6 +265,15 @@ impl Hook {
                 format!("keeps more than {quota} bytes of state (`max-bytes` of the grant `state`)")
             }
             Reason::Commands => format!("asked for more than {} commands (limit `commands`)", limits.commands),
+            Reason::HttpRequests => {
+                format!("made more than {} HTTP requests (limit `http-requests`)", limits.http_requests)
+            }
+            Reason::HttpBody => {
+                format!("has an HTTP request or response of more than {} bytes (limit `http-body`)", limits.http_body)
+            }
+            Reason::HttpHeaders => {
+                format!("made HTTP headers of more than {} bytes (limit `http-headers`)", limits.http_headers)
+            }
             Reason::Cancelled => "was called off".to_owned(),
             other => format!("was stopped ({other})"),
         };
@@ -284,6 +298,9 @@ impl Hook {
             }
             if let Some(ResourceTableError::Full) = cause.downcast_ref() {
                 return self.limit(Reason::Handles);
+            }
+            if let Some(FieldMapError::TotalSizeTooBig | FieldMapError::TooManyFields) = cause.downcast_ref() {
+                return self.limit(Reason::HttpHeaders);
             }
             match cause.downcast_ref() {
                 Some(Trap::OutOfFuel) => return self.limit(Reason::Fuel),
@@ -368,4 +385,18 @@ async fn commit(kept: Kept, started: Instant, timeout: Duration, cancel: &Cancel
     ended
         .unwrap_or_else(|error| Err(CommitError::Failed(format!("writing it has crashed: {error}"))))
         .map_err(|error| failed(error.to_string()))
+}
+
+/// Waits for the guest, until something that works for it ends the call. What it
+/// returned meanwhile is of no account.
+async fn stoppable<T>(stop: &Stop, guest: impl Future<Output = T>) -> Result<T, Ended> {
+    let ended = tokio::select! {
+        biased;
+        () = stop.stopped() => None,
+        ended = guest => Some(ended),
+    };
+    match stop.reason() {
+        Some(reason) => Err(Ended::Limit(reason)),
+        None => ended.ok_or(Ended::Limit(Reason::Host)),
+    }
 }

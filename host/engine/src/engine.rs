@@ -11,6 +11,7 @@ use crate::cache::{Cache, Id};
 use crate::command::Supervisor;
 use crate::compile::Compiler;
 use crate::component::Component;
+use crate::http::{self, Resolver};
 use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
@@ -31,6 +32,8 @@ pub struct Options {
     /// What commands of the host run under; none: a hook that wants to run one is
     /// refused.
     pub supervisor: Option<Supervisor>,
+    /// Looks names up for HTTP requests; none: the system does.
+    pub resolver: Option<Arc<dyn Resolver>>,
 }
 
 /// Why an engine can't start.
@@ -58,7 +61,7 @@ pub(crate) struct Inner {
     brokered: OnceLock<Linker<State>>,
     pub(crate) ticker: Ticker,
     pub(crate) supervisor: Option<Arc<Supervisor>>,
-    options: Options,
+    pub(crate) options: Options,
     compiler: u64,
 }
 
@@ -176,6 +179,7 @@ impl Engine {
         }
         let mut larger = linker.clone();
         contract::link_brokered(&mut larger)
+            .and_then(|()| http::link(&mut larger))
             .and_then(|()| keyvalue::link(&mut larger))
             .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
         Ok(brokered.get_or_init(|| larger))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::command::CommandGrant;
+use crate::http::HttpGrant;
 use crate::keyvalue::StateGrant;
 use crate::plan::PlanGrant;
 use crate::tcp::TcpGrant;
@@ -32,6 +33,8 @@ pub struct Grants {
     pub tcp: Vec<TcpGrant>,
     /// Commands by the names that the hook calls them by.
     pub commands: BTreeMap<String, CommandGrant>,
+    /// Requests that `wasi:http` may make; the first that covers one says how.
+    pub http: Vec<HttpGrant>,
 }
 
 impl Grants {
@@ -42,6 +45,7 @@ impl Grants {
             "secrets" => !self.secrets.is_empty(),
             "state" => self.state.is_some(),
             "commands" => !self.commands.is_empty(),
+            "http" => !self.http.is_empty(),
             _ => false,
         }
     }

@@ -61,6 +61,7 @@ mod contract;
 mod digest;
 mod engine;
 mod grants;
+mod http;
 mod image;
 mod inspect;
 mod keyvalue;
@@ -73,6 +74,7 @@ mod requests;
 mod secrets;
 mod settings;
 mod state;
+mod stop;
 mod tcp;
 mod text;
 mod ticker;
@@ -88,6 +90,7 @@ pub use digest::{Digest, InvalidDigest};
 pub use engine::{Engine, EngineError, Options};
 pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
+pub use http::{HttpGrant, InvalidHttpGrant, Resolver};
 pub use inspect::{Inspection, Metadata};
 pub use keyvalue::{
     Changes, CommitError, InvalidQuota, MemoryStore, Permit, Snapshot, StateGrant, StateQuota, StateStore,

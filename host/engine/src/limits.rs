@@ -33,6 +33,12 @@ pub struct Limits {
     pub transfer: usize,
     /// Commands of the host that one call may ask for, refused ones included.
     pub commands: u32,
+    /// HTTP requests, those that are denied included.
+    pub http_requests: u32,
+    /// Bytes of the body of each HTTP request, and of each response.
+    pub http_body: u64,
+    /// Bytes of the headers of an HTTP request, and of those of a response.
+    pub http_headers: usize,
     /// Bytes of the component's file.
     pub component_size: u64,
     /// Wall clock of compiling the component, when its image isn't cached.
@@ -66,6 +72,12 @@ impl Default for Limits {
             // Some for each of a hundred databases. Each is several processes, so that a
             // hook that asks without end is a burden.
             commands: 1000,
+            // Waiting for a service to come up, asked every few seconds.
+            http_requests: 100,
+            // Answers of an API and notes for a chat, not downloads.
+            http_body: 16 << 20,
+            // Eight times what web servers accept.
+            http_headers: 64 << 10,
             // The largest guest runtime known (Python) makes 18 MB.
             component_size: 64 << 20,
             // An 18 MB component takes ten seconds on a slow machine of two cores.

@@ -39,6 +39,12 @@ pub enum Reason {
     Transfer,
     /// Too many commands of the host.
     Commands,
+    /// Too many HTTP requests.
+    HttpRequests,
+    /// The body of an HTTP request or response is too long.
+    HttpBody,
+    /// The headers of an HTTP request are too long.
+    HttpHeaders,
     /// A granted directory can't be opened.
     Directory,
     /// The hook's state can't be read or kept, or was changed by another call meanwhile.
@@ -100,6 +106,9 @@ impl Reason {
             Self::LogLines => "log-lines",
             Self::Transfer => "transfer",
             Self::Commands => "commands",
+            Self::HttpRequests => "http-requests",
+            Self::HttpBody => "http-body",
+            Self::HttpHeaders => "http-headers",
             Self::Directory => "directory",
             Self::State => "state",
             Self::StateSize => "state-size",

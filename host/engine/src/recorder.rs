@@ -73,6 +73,16 @@ impl Recorder {
         Ok(())
     }
 
+    /// The host's own words about the hook.
+    pub(crate) fn host(&self, level: Level, message: &str) -> Result<(), LimitHit> {
+        let mut inner = self.inner();
+        inner.count_line()?;
+        inner.count_output(message.len())?;
+        let message = inner.summary(message);
+        inner.sink.record(Record { source: Source::Host, level, message, fields: Vec::new() });
+        Ok(())
+    }
+
     /// A warning for the run's report.
     pub(crate) fn warn(&self, message: &str) -> Result<(), LimitHit> {
         let mut inner = self.inner();

@@ -83,7 +83,7 @@ impl Request {
             );
             return Err(Failure::new(Reason::InterfaceVersion, message));
         }
-        let wasi = import.strip_prefix("wasi:").filter(|_| matches!(self.access, Access::Free | Access::Empty(_)));
+        let wasi = import.strip_prefix("wasi:").filter(|_| !matches!(self.access, Access::Unknown));
         if let Some((_, version)) = wasi.and_then(|import| import.split_once('@'))
             && !version.starts_with("0.2.")
         {

@@ -4,6 +4,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::command::Commands;
+use crate::http::Http;
 use crate::keyvalue::Kept;
 use crate::limiter::Limiter;
 use crate::output::Output;
@@ -11,6 +12,7 @@ use crate::plan::Draft;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
 use crate::secrets::Secrets;
+use crate::stop::Stop;
 use crate::tcp::Tcp;
 use crate::{Grants, Limits};
 
@@ -26,6 +28,9 @@ pub(crate) struct State {
     pub(crate) kept: Option<Kept>,
     pub(crate) tcp: Tcp,
     pub(crate) commands: Commands,
+    /// Ends the call from a task that works for it.
+    pub(crate) stop: Stop,
+    pub(crate) http: Http,
 }
 
 impl State {
@@ -47,12 +52,15 @@ impl State {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles as usize);
+        let stop = Stop::default();
         Ok(Self {
             wasi: wasi.build(),
             table,
             config: grants.config.clone(),
             limiter: Limiter::new(limits),
+            http: Http::new(&grants.http, limits, &recorder, &stop),
             recorder,
+            stop,
             plan: Draft::new(&grants.plan),
             secrets: Secrets::new(grants),
             kept: grants.state.clone().map(Kept::new),

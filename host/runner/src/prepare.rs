@@ -235,6 +235,7 @@ pub fn grants(spec: &GrantSpec) -> Grants {
     grants.plan = PlanGrant::new(spec.plan.iter().map(|part| part.value.clone()));
     grants.secrets = spec.secrets.iter().map(|(name, source)| (name.clone(), source.value.clone())).collect();
     grants.commands = spec.commands.iter().map(|(name, command)| (name.clone(), command.value.clone())).collect();
+    grants.http = spec.http.iter().map(|grant| grant.value.clone()).collect();
     grants.tcp = spec.tcp.iter().map(|address| address.value.clone()).collect();
     grants
 }

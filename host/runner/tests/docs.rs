@@ -45,6 +45,9 @@ fn the_page_on_the_configuration_names_every_limit() {
         "error-length",
         "transfer",
         "commands",
+        "http-requests",
+        "http-body",
+        "http-headers",
         "component-size",
         "compile-time",
     ] {

@@ -1,7 +1,8 @@
 //! `hookward hook call`: one hook, no backup.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use hookward_tests::lab::{Finished, Lab};
@@ -230,4 +231,41 @@ fn a_part_of_the_plan_can_be_granted() {
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.contains("not-granted: this hook may not set the variable `TMPDIR`"), "{refused:?}");
     assert!(call(&["--grants", "plan = [\"tag\"]"]).stderr.contains("the plan has no part `tag`"));
+}
+
+#[test]
+fn http_requests_are_granted_by_an_option() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthere").unwrap();
+    });
+    let lab = Lab::new();
+    let component = guest("http");
+    let requests = format!("requests=[{{ method = 'PUT', scheme = 'http', authority = '{address}', path = '/a/b' }}]");
+    let call = |http: &str| {
+        lab.run([
+            "hook",
+            "call",
+            component.to_str().unwrap(),
+            "--event",
+            "before",
+            "--set",
+            &requests,
+            "--grants",
+            http,
+            "--json",
+        ])
+    };
+    let grant =
+        |path: &str, methods: &str| format!("http = [{{ url = 'http://{address}{path}', methods = [{methods}] }}]");
+    let denied = json(&call(&grant("/*", "'GET'")));
+    assert_eq!(denied["failure"]["message"], "ErrorCode::HttpRequestDenied", "{denied:#}");
+    let answered = json(&call(&grant("/a/*", "'GET', 'PUT'")));
+    assert_eq!(answered["failure"]["message"], "200 there", "{answered:#}");
+    server.join().unwrap();
+    let wrong = call("http = [{ url = 'ftp://x' }]");
+    assert!(wrong.stderr.contains("--grants:1:"), "{wrong:?}");
 }

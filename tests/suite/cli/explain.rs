@@ -126,6 +126,41 @@ fn no_password_is_ever_shown() {
 }
 
 #[test]
+fn granted_requests_are_shown_with_their_lines() {
+    let grants = "\
+[profile.p.hook.grants]
+http = [
+    { url = \"https://hc-ping.com/*\", methods = [\"POST\"] },
+    { url = \"https://nas:8443\", private = true, ca-file = \"nas.pem\" },
+    { url = \"http://docker\", unix = \"docker.sock\", allow = [\"POST /v*/containers/db/stop\"] },
+]
+";
+    let component = guest("http");
+    let hook = format!(
+        "[[profile.p.hook]]\nname = \"h\"\ncomponent = \"{}\"\non = [\"before\"]\nlimits.http-requests = 5\n{grants}",
+        component.display()
+    );
+    let lab = lab(&[hook]);
+    let text = plain(&lab, &run(&lab, &[], &["explain", "p"]).stdout);
+    for part in [
+        "    make HTTP requests [granted by `http`]\n",
+        "    POST https://hc-ping.com/*  hookward.toml:17:5\n",
+        "    GET, HEAD https://nas:8443/*, trusting LAB/nas.pem, also at a private address  hookward.toml:18:5\n",
+        "    http://docker: POST /v*/containers/db/stop, by the socket LAB/docker.sock  hookward.toml:19:5\n",
+        "              5 HTTP requests, bodies of 16.0 MiB, headers of 64.0 KiB\n",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    let plan = json(&run(&lab, &[], &["explain", "p", "--json"]));
+    let http = &plan["hooks"][0]["grants"]["http"];
+    assert_eq!(http[0]["requests"], "POST https://hc-ping.com/*", "{plan:#}");
+    assert_eq!(http[1]["private"], true);
+    assert_eq!(http[2]["unix"], lab.path("docker.sock").to_str().unwrap());
+    assert_eq!(http[2]["at"], "hookward.toml:19:5");
+    assert_eq!(plan["hooks"][0]["limits"]["http-requests"], 5);
+}
+
+#[test]
 fn a_hook_that_cannot_be_used_is_told_in_its_place() {
     let lab = lab(&[hook("odd", &["before"], "", "").replace("@probe@", "nowhere.wasm")]);
     let finished = run(&lab, &[], &["explain", "p"]);

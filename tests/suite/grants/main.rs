@@ -12,6 +12,7 @@
 mod command;
 mod command_host;
 mod command_support;
+mod http;
 mod masking;
 mod plan;
 mod secrets;

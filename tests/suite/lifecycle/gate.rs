@@ -1,7 +1,7 @@
 //! Rule 1: nothing starts until all is known good.
 
 use hookward_tests::lab::Lab;
-use hookward_tests::{component, component_of, core_module};
+use hookward_tests::{component, core_module, guest};
 
 use super::support::{SUMMARY, assert_order, hook, lab, lab_with, only_run, report, run, warnings};
 
@@ -32,11 +32,15 @@ fn refused(bad: &str, file: Option<(&str, &[u8])>, found: &str) -> String {
     said
 }
 
-/// `FILE:LINE:COLUMN` of the value behind the last `key = `.
+/// `FILE:LINE:COLUMN` of the value behind the last `key`, or of the last table of
+/// this name.
 fn place(lab: &Lab, key: &str) -> String {
     let text = std::fs::read_to_string(lab.path("hookward.toml")).unwrap();
-    let at = text.rfind(&format!("\n{key} = ")).unwrap() + 1;
+    let at = text.rfind(&format!("\n{key}")).unwrap() + 1;
     let line = text[..at].lines().count() + 1;
+    if key.starts_with('[') {
+        return format!("hookward.toml:{line}:1");
+    }
     format!("hookward.toml:{line}:{}", key.len() + " = ".len() + 1)
 }
 
@@ -79,25 +83,9 @@ fn a_component_that_is_not_the_pinned_one_is_found_before_anything_starts() {
 
 #[test]
 fn an_import_without_a_grant_is_found_before_anything_starts() {
-    let bytes = component_of(
-        "package test:made; interface secrets { get: func() -> u32; } \
-         world made { import secrets; include hookward:hook/hook@0.1.0; }",
-        &core_module(
-            r#"(import "test:made/secrets" "get" (func (result i32)))
-            (func (export "run") (param i32) (result i32) (i32.const 0))"#,
-        ),
-    );
-    // Of the same length, so that the binary stays whole.
-    let bytes = replaced(bytes, b"test:made/secrets", b"wasi:http/handler");
-    let said = refused(&bad("required", "gated.wasm", ""), Some(("gated.wasm", &bytes)), "component");
-    assert!(said.contains("[import-not-granted]") && said.contains("wasi:http/handler"), "{said}");
-}
-
-fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
-    while let Some(at) = bytes.windows(from.len()).position(|window| window == from) {
-        bytes[at..at + from.len()].copy_from_slice(to);
-    }
-    bytes
+    let path = guest("http");
+    let said = refused(&bad("required", path.to_str().unwrap(), ""), None, "[[profile.p.hook]]");
+    assert!(said.contains("[import-not-granted]") && said.contains("needs the grant `http`"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
 use hookward_engine::plan::Part;
-use hookward_engine::{CommandGrant, DirGrant};
+use hookward_engine::{CommandGrant, DirGrant, HttpGrant};
 use hookward_runner::config::{GrantSpec, Located};
 use serde_json::{Value, json};
 
@@ -12,13 +12,14 @@ use super::quoted;
 
 /// A line for each grant; one that says so where there is none.
 pub(super) fn lines(spec: &GrantSpec) -> Vec<String> {
-    let GrantSpec { dirs, env, commands, secrets, plan, state, tcp } = spec;
+    let GrantSpec { dirs, env, commands, http, secrets, plan, state, tcp } = spec;
     let mut lines = Vec::new();
     lines.extend(dirs.iter().map(|grant| line(grant, dir)));
     lines.extend(env.iter().map(|grant| line(grant, |name| format!("variable {name}"))));
     lines.extend(
         commands.iter().map(|(name, grant)| line(grant, |grant| format!("command {name}: {}", command(grant)))),
     );
+    lines.extend(http.iter().map(|grant| line(grant, requests)));
     lines.extend(secrets.iter().map(|(name, grant)| line(grant, |source| format!("secret {name} from {source}"))));
     lines.extend(plan.iter().map(|grant| line(grant, may)));
     lines.extend(state.iter().map(|grant| {
@@ -33,12 +34,20 @@ pub(super) fn lines(spec: &GrantSpec) -> Vec<String> {
 
 /// The same for machines.
 pub(super) fn describe(spec: &GrantSpec) -> Value {
-    let GrantSpec { dirs, env, commands, secrets, plan, state, tcp } = spec;
+    let GrantSpec { dirs, env, commands, http, secrets, plan, state, tcp } = spec;
     let dir = |dir: &DirGrant| json!({ "host": dir.host, "guest": dir.guest, "write": dir.write });
     json!({
         "dirs": list(dirs, dir),
         "env": list(env, |name| json!({ "name": name })),
         "commands": named(commands, command_json),
+        "http": list(http, |grant| {
+            json!({
+                "requests": grant.to_string(),
+                "unix": grant.socket(),
+                "ca-file": grant.authorities(),
+                "private": grant.is_private(),
+            })
+        }),
         "secrets": named(secrets, |source| json!({ "kind": source.kind(), "from": source.to_string() })),
         "plan": list(plan, |part| json!({ "part": part.to_string() })),
         "state": state.as_ref().map(|grant| placed(grant, |quota| json!({ "max-bytes": quota.bytes() }))),
@@ -82,6 +91,21 @@ fn may(part: &Part) -> String {
         Part::Variable(name) => format!("may set {name} for restic"),
         other => format!("may change `{other}` of the plan"),
     }
+}
+
+/// A granted URL, and what else is to be known of it.
+fn requests(grant: &HttpGrant) -> String {
+    let mut text = grant.to_string();
+    if let Some(socket) = grant.socket() {
+        text += &format!(", by the socket {}", socket.display());
+    }
+    if let Some(file) = grant.authorities() {
+        text += &format!(", trusting {}", file.display());
+    }
+    if grant.is_private() {
+        text.push_str(", also at a private address");
+    }
+    text
 }
 
 /// A command with its open places, and what is left to the hook about it.

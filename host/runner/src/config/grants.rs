@@ -1,6 +1,7 @@
 //! What the files grant to one hook, checked.
 
 mod commands;
+mod http;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> Grant
         state: grants.state.as_ref().and_then(|at| state(check, at)),
         tcp: tcp(check, &grants.tcp),
         commands: commands::resolve(check, &grants.commands),
+        http: http::resolve(check, &grants.http),
     }
 }
 

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use hookward_engine::plan::Part;
 use hookward_engine::{
-    CommandGrant, Digest, DirGrant, EventKind, Limits, Scope, SecretSource, StateQuota, TcpGrant, text_enum,
+    CommandGrant, Digest, DirGrant, EventKind, HttpGrant, Limits, Scope, SecretSource, StateQuota, TcpGrant, text_enum,
 };
 
 pub use self::alone::grants_from_text;
@@ -241,6 +241,8 @@ pub struct GrantSpec {
     pub dirs: Vec<Located<DirGrant>>,
     /// Names of environment variables.
     pub env: Vec<Located<String>>,
+    /// HTTP requests, in the order in which a grant is looked for.
+    pub http: Vec<Located<HttpGrant>>,
     /// Parts of the backup's plan that it may change.
     pub plan: Vec<Located<Part>>,
     /// Secrets by name.
@@ -261,6 +263,7 @@ impl GrantSpec {
             "dirs" => !self.dirs.is_empty(),
             "env" => !self.env.is_empty(),
             "commands" => !self.commands.is_empty(),
+            "http" => !self.http.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "plan" => !self.plan.is_empty(),
             "state" => self.state.is_some(),

@@ -187,6 +187,12 @@ pub(super) struct Limits {
     pub(super) transfer: Option<At<Size>>,
     /// Commands of the host that one call may ask for.
     pub(super) commands: Option<At<u32>>,
+    /// HTTP requests, those that are denied included.
+    pub(super) http_requests: Option<At<u32>>,
+    /// Bytes of the body of each HTTP request, and of each response.
+    pub(super) http_body: Option<At<Size>>,
+    /// Bytes of the headers of an HTTP request, and of those of a response.
+    pub(super) http_headers: Option<At<Size>>,
     /// Bytes of the component's file.
     pub(super) component_size: Option<At<Size>>,
     /// Wall clock of compiling the component, such as `2m`.

@@ -8,6 +8,7 @@
 
 mod commands;
 mod errors;
+mod http;
 mod includes;
 mod plan;
 mod robust;

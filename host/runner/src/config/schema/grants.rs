@@ -32,6 +32,9 @@ pub(in crate::config) struct Grants {
     /// Commands of the host, by the names that the hook calls them by.
     #[serde(default)]
     pub(in crate::config) commands: BTreeMap<At<String>, Command>,
+    /// HTTP requests.
+    #[serde(default)]
+    pub(in crate::config) http: Vec<At<Http>>,
 }
 
 /// One directory of the host.
@@ -100,4 +103,29 @@ pub(in crate::config) struct Command {
     pub(in crate::config) stdin: bool,
     /// Bytes of stdout, and of stderr, that the hook is given; `1MiB` when not given.
     pub(in crate::config) output: Option<At<Size>>,
+}
+
+/// HTTP requests to one host, or to the hosts below one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::config) struct Http {
+    /// Scheme, host, port and path: `https://hc-ping.com/*`. The host may begin with
+    /// `*.`; in the path, `*` stands for text of one segment, and at its end for
+    /// everything below. Without a path it is everything of the host.
+    pub(in crate::config) url: At<String>,
+    /// Methods; GET and HEAD when not given.
+    #[schemars(extend("minItems" = 1))]
+    pub(in crate::config) methods: Option<At<Vec<At<String>>>>,
+    /// Requests, each a method and a path: `POST /containers/db/stop`. Instead of
+    /// `methods` and of a path in `url`.
+    #[schemars(extend("minItems" = 1))]
+    pub(in crate::config) allow: Option<At<Vec<At<String>>>>,
+    /// Unix socket that stands behind the host, relative to this file. `${VAR}` is
+    /// expanded.
+    pub(in crate::config) unix: Option<At<String>>,
+    /// File of certificate authorities (PEM) that are trusted besides the system's,
+    /// relative to this file. `${VAR}` is expanded.
+    pub(in crate::config) ca_file: Option<At<String>>,
+    /// Whether the host may be at a private or loopback address.
+    pub(in crate::config) private: Option<At<bool>>,
 }
