@@ -160,3 +160,36 @@ impl StateStore for HookState {
         written.unwrap_or_else(|error| Err(CommitError::Failed(error.to_string())))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn changes(value: Option<&str>) -> Changes {
+        Changes::from([("a".to_owned(), value.map(|value| value.as_bytes().to_vec()))])
+    }
+
+    #[test]
+    fn a_commit_without_its_permit_or_on_another_version_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = States::new(dir.path()).of(Some("p"), Scope::Profile, "h");
+        let gone = Permit::default();
+        assert!(gone.take());
+        assert_eq!(state.commit(&changes(Some("1")), 0, &gone), Err(CommitError::Withdrawn));
+        assert_eq!(state.load().unwrap(), Snapshot::default());
+
+        state.commit(&changes(Some("1")), 0, &Permit::default()).unwrap();
+        let kept = state.load().unwrap();
+        assert_eq!(state.commit(&changes(Some("2")), 0, &Permit::default()), Err(CommitError::Conflict));
+        assert_eq!(state.load().unwrap(), kept);
+
+        // Another process sees the same; an emptied state is no new one.
+        let other = States::new(dir.path()).of(Some("p"), Scope::Profile, "h");
+        assert_eq!(other.load().unwrap(), kept);
+        other.commit(&changes(None), kept.version, &Permit::default()).unwrap();
+        assert_eq!(state.commit(&changes(Some("2")), kept.version, &Permit::default()), Err(CommitError::Conflict));
+        assert_eq!(state.commit(&changes(Some("2")), 0, &Permit::default()), Err(CommitError::Conflict));
+        assert!(state.load().unwrap().entries.is_empty());
+    }
+}
