@@ -94,6 +94,14 @@ fn manage(sh: &Shell, manager: &str, arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether a package becomes a component, and isn't a library that some of them share.
+fn is_component(package: &Value) -> bool {
+    let targets = package.get("targets").and_then(Value::as_array).into_iter().flatten();
+    targets
+        .filter_map(|target| target.get("crate_types").and_then(Value::as_array))
+        .any(|types| types.iter().any(|kind| kind == "cdylib"))
+}
+
 /// Builds the components of the packages below a folder: pairs of the package's name
 /// and the component's path.
 pub(crate) fn components(sh: &Shell, folder: &str) -> anyhow::Result<Vec<(String, PathBuf)>> {
@@ -103,7 +111,7 @@ pub(crate) fn components(sh: &Shell, folder: &str) -> anyhow::Result<Vec<(String
     let below = format!("/{folder}/");
     let names: Vec<_> = packages
         .iter()
-        .filter(|package| text(package, "manifest_path").contains(&below))
+        .filter(|package| text(package, "manifest_path").contains(&below) && is_component(package))
         .map(|package| text(package, "name"))
         .collect();
     let selected = names.iter().flat_map(|name| ["--package", name]);

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use hookward_engine::plan::Part;
 use hookward_engine::{EventKind, Status, Trigger};
 
 use crate::environment;
@@ -128,6 +127,9 @@ pub(crate) enum Command {
 
 /// The subcommand of compiler children, for no one else.
 pub(crate) const COMPILE: &str = "internal-compile";
+
+/// The subcommand of supervisors of commands, for no one else.
+pub(crate) const SUPERVISE: &str = "internal-supervise";
 
 /// How a run is carried out.
 #[derive(Debug, Clone, Args)]
@@ -322,9 +324,9 @@ pub(crate) struct Call {
     /// Grant an environment variable
     #[arg(long = "env", value_name = "NAME")]
     pub(crate) env: Vec<String>,
-    /// Grant a part of the backup's plan: sources, tags, excludes, env, or env:NAME
-    #[arg(long = "plan", value_name = "PART")]
-    pub(crate) plan: Vec<Part>,
+    /// Grants, as in the `grants` table of a hook: a TOML file, or, with a `=` in it, TOML
+    #[arg(long, value_name = "TOML")]
+    pub(crate) grants: Option<String>,
     /// Limit of wall clock
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

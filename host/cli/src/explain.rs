@@ -1,12 +1,13 @@
 //! `explain`: the plan of a run, as it would happen.
 
+mod grants;
+
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
-use hookward_engine::plan::Part;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_runner::config::{GrantSpec, HookSpec};
+use hookward_runner::config::HookSpec;
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
     let plan = Plan::new(&config, &request).map_err(Problem::from)?;
     let prepared = if plan.calls_hooks() {
         let runtime = session.runtime()?;
-        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?));
+        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?, &session.states()));
         runtime.shutdown_background();
         prepared
     } else {
@@ -48,18 +49,18 @@ fn events(plan: &Plan) -> impl Iterator<Item = (EventKind, Vec<&HookSpec>)> {
 
 fn command_line(prepared: &Prepared) -> String {
     let Prepared { plan, .. } = prepared;
-    let quote = |text: &std::ffi::OsStr| {
-        let text = text.to_string_lossy();
-        let plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            text.into_owned()
-        } else {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
-    };
     let words = std::iter::once(plan.restic.program.as_os_str()).chain(plan.restic.args.iter().map(AsRef::as_ref));
-    let line = words.map(quote).collect::<Vec<_>>().join(" ");
+    let line = words.map(|word| quoted(&word.to_string_lossy(), "-_./=:,@+%")).collect::<Vec<_>>().join(" ");
     prepared.mask().mask(&line).into_owned()
+}
+
+/// A word as a shell reads it. These characters are plain, besides letters and digits.
+fn quoted(text: &str, plain: &str) -> String {
+    if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || plain.contains(c)) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Variables that are set for restic, by name: their values may be secret.
@@ -71,11 +72,8 @@ fn variables(plan: &Plan) -> Vec<&str> {
 fn access(import: &Import, hook: &HookSpec) -> String {
     match import.access {
         Access::Free => "free".to_owned(),
-        Access::Empty("dirs") if !hook.grants.dirs.is_empty() => "granted by `dirs`".to_owned(),
-        Access::Empty("env") if !hook.grants.env.is_empty() => "granted by `env`".to_owned(),
-        Access::Gated("secrets") if !hook.grants.secrets.is_empty() => "granted by `secrets`".to_owned(),
+        Access::Empty(grant) | Access::Gated(grant) if hook.grants.has(grant) => format!("granted by `{grant}`"),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
-        Access::Gated("plan") if !hook.grants.plan.is_empty() => "granted by `plan`".to_owned(),
         Access::Gated(grant) => format!("refused without `{grant}`"),
         _ => "refused: unknown".to_owned(),
     }
@@ -93,18 +91,6 @@ fn requests(imports: &[Import], hook: &HookSpec) -> Vec<(String, Vec<&'static st
         }
     }
     groups
-}
-
-/// What a part of the plan lets a hook do.
-fn may(part: &Part) -> String {
-    match part {
-        Part::Sources => "may change what is backed up".to_owned(),
-        Part::Tags => "may add tags".to_owned(),
-        Part::Excludes => "may leave more out".to_owned(),
-        Part::Env => "may set restic's credentials and settings in its environment".to_owned(),
-        Part::Variable(name) => format!("may set {name} for restic"),
-        other => format!("may change `{other}` of the plan"),
-    }
 }
 
 fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
@@ -159,21 +145,8 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
         Err(failure) => writeln!(out, "  UNUSABLE    {failure} [{}]", failure.reason)?,
     }
     writeln!(out, "  gets")?;
-    for dir in &spec.grants.dirs {
-        let mode = if dir.value.write { "read and write" } else { "read" };
-        writeln!(out, "    {} as {}, {mode}  {}", dir.value.host.display(), dir.value.guest, dir.location)?;
-    }
-    for name in &spec.grants.env {
-        writeln!(out, "    variable {}  {}", name.value, name.location)?;
-    }
-    for part in &spec.grants.plan {
-        writeln!(out, "    {}  {}", may(&part.value), part.location)?;
-    }
-    for (name, source) in &spec.grants.secrets {
-        writeln!(out, "    secret {name} from {}  {}", source.value, source.location)?;
-    }
-    if spec.grants == GrantSpec::default() {
-        writeln!(out, "    nothing of the host")?;
+    for line in grants::lines(&spec.grants) {
+        writeln!(out, "    {line}")?;
     }
     if !spec.config.is_empty() {
         let keys: Vec<_> = spec.config.iter().map(|(key, _)| key.as_str()).collect();
@@ -184,7 +157,8 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     writeln!(out, "  limits      timeout {timeout}, fuel {}, memory {}", limits.fuel, memory.display().iec())?;
     writeln!(
         out,
-        "              {} table elements, {} instances, {} handles, output {}, {} log lines, error {}, transfer {}",
+        "              {} table elements, {} instances, {} handles, output {}, {} log lines, error {}, transfer {}, \
+         {} commands",
         limits.table_elements,
         limits.instances,
         limits.handles,
@@ -192,6 +166,7 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
         limits.log_lines,
         ByteSize(limits.error_length as u64).display().iec(),
         ByteSize(limits.transfer as u64).display().iec(),
+        limits.commands,
     )?;
     if spec.retry.attempts > 1 {
         let delay = humantime::format_duration(spec.retry.delay);
@@ -227,16 +202,6 @@ fn describe(prepared: &Prepared) -> Value {
 
 fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
     let limits = &spec.limits;
-    let dirs = spec.grants.dirs.iter().map(|dir| {
-        json!({ "host": dir.value.host, "guest": dir.value.guest, "write": dir.value.write, "at": dir.location.to_string() })
-    });
-    let env = spec.grants.env.iter().map(|name| json!({ "name": name.value, "at": name.location.to_string() }));
-    let parts = spec.grants.plan.iter();
-    let parts = parts.map(|part| json!({ "part": part.value.to_string(), "at": part.location.to_string() }));
-    let secrets = spec.grants.secrets.iter().map(|(name, source)| {
-        let (kind, from) = (source.value.kind(), source.value.to_string());
-        json!({ "name": name, "kind": kind, "from": from, "at": source.location.to_string() })
-    });
     json!({
         "name": spec.name,
         "scope": spec.scope,
@@ -248,12 +213,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
-        "grants": {
-            "dirs": dirs.collect::<Vec<_>>(),
-            "env": env.collect::<Vec<_>>(),
-            "plan": parts.collect::<Vec<_>>(),
-            "secrets": secrets.collect::<Vec<_>>(),
-        },
+        "grants": grants::describe(&spec.grants),
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
             "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
@@ -266,6 +226,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
             "log-lines": limits.log_lines,
             "error-length": limits.error_length,
             "transfer": limits.transfer,
+            "commands": limits.commands,
             "component-size": limits.component_size,
             "compile-time-ms": u64::try_from(limits.compile_time.as_millis()).unwrap_or(u64::MAX),
         },

@@ -10,10 +10,12 @@ use bytesize::ByteSize;
 use hookward_engine::event::Outcome;
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
-    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, Metadata, PlanGrant, Report, Scope, Status, Trigger,
+    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, MemoryStore, Metadata, Report, Scope, StateGrant,
+    Status, Trigger,
 };
-use hookward_runner::config::hook_settings;
+use hookward_runner::config::{grants_from_text, hook_settings};
 use hookward_runner::interrupt::{Interrupts, Step};
+use hookward_runner::prepare;
 use serde_json::json;
 
 use crate::args::Call;
@@ -224,7 +226,7 @@ fn limits(call: &Call) -> Limits {
 }
 
 fn grants(call: &Call) -> anyhow::Result<Grants> {
-    let mut grants = Grants::default();
+    let mut grants = call.grants.as_deref().map(granted).transpose()?.unwrap_or_default();
     for dir in &call.dirs {
         let parts: Vec<_> = dir.split(':').collect();
         let (host, guest, write) = match parts.as_slice() {
@@ -250,6 +252,21 @@ fn grants(call: &Call) -> anyhow::Result<Grants> {
         table.insert(key.clone(), value.unwrap_or_else(|| toml::Value::String(text.clone())));
     }
     grants.config = hook_settings(&table);
-    grants.plan = PlanGrant::new(call.plan.iter().cloned());
+    Ok(grants)
+}
+
+/// What `--grants` says: TOML, or the file that holds it.
+fn granted(given: &str) -> anyhow::Result<Grants> {
+    let spec = if given.contains('=') {
+        grants_from_text(Path::new("--grants"), given, Path::new("."))
+    } else {
+        let text = std::fs::read_to_string(given).with_context(|| format!("--grants: cannot read {given}"))?;
+        let file = Path::new(given);
+        grants_from_text(file, &text, file.parent().unwrap_or(Path::new("")))
+    };
+    let spec = spec.map_err(Problem::from)?;
+    let mut grants = prepare::grants(&spec);
+    // There is no run whose state it would be: trying a hook changes nothing.
+    grants.state = spec.state.map(|quota| StateGrant { store: Arc::new(MemoryStore::default()), quota: quota.value });
     Ok(grants)
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use hookward_runner::exit;
 
-use crate::args::{COMPILE, Cli, Command, Hook};
+use crate::args::{COMPILE, Cli, Command, Hook, SUPERVISE};
 use crate::session::{Problem, Session};
 
 fn main() -> ExitCode {
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     match args.as_slice() {
         // Before the name: a copy named `restic` has children of that name.
         [_, command, seconds] if command == COMPILE => return compile(&seconds.to_string_lossy()),
+        [_, command, rest @ ..] if command == SUPERVISE => return supervise(rest.to_vec()),
         [name, rest @ ..] if shim::is_name(name) => return shim::main(rest.to_vec()),
         [_] | [] => {
             output::say_aside(Cli::command().render_help().ansi());
@@ -86,5 +87,14 @@ fn compile(seconds: &str) -> ExitCode {
             drop(writeln!(std::io::stderr(), "{failure}"));
             ExitCode::from(u8::try_from(exit::NOT_STARTED).unwrap_or(1))
         }
+    }
+}
+
+/// A supervisor of a command: see `hookward_engine::Supervisor`. Whoever started it
+/// hears of a failure by its end, and has nobody on stderr but the command.
+fn supervise(args: Vec<OsString>) -> ExitCode {
+    match hookward_engine::supervise_child(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(u8::try_from(exit::NOT_STARTED).unwrap_or(1)),
     }
 }

@@ -17,6 +17,7 @@ use hookward_runner::observer::{Happening, Observer as _};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use hookward_runner::report::RunReport;
+use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -117,11 +118,18 @@ struct Runner<'a> {
     running: &'a Running,
     show: Arc<Show>,
     interrupts: Interrupts,
+    states: States,
 }
 
 impl<'a> Runner<'a> {
     fn new(session: &'a Session, running: &'a Running, voice: Voice) -> anyhow::Result<Self> {
-        Ok(Self { session, running, show: session.show(voice), interrupts: Interrupts::default() })
+        Ok(Self {
+            session,
+            running,
+            show: session.show(voice),
+            interrupts: Interrupts::default(),
+            states: session.states(),
+        })
     }
 
     fn run(self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
@@ -191,7 +199,7 @@ impl<'a> Runner<'a> {
             Some(engine) => {
                 let stop = self.interrupts.step(Step::Stop);
                 // Compiling may take minutes; a child that does so ends with its future.
-                let prepared = stop.run_until_cancelled(Prepared::new(plan, engine)).await;
+                let prepared = stop.run_until_cancelled(Prepared::new(plan, engine, &self.states)).await;
                 let cancelled = || Problem::Cancelled { signal: self.signal() };
                 prepared.ok_or_else(cancelled)?.map_err(Problem::Unusable)?
             }

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use hookward_engine::{Cache, Compiler, Engine, Failure, Limits, Options};
+use hookward_engine::{Cache, Compiler, Engine, Failure, Limits, Options, Supervisor};
 use hookward_runner::config::{self, Config, ConfigError, Diagnostic, NotFound};
 use hookward_runner::exit;
 use hookward_runner::lock::LockError;
 use hookward_runner::plan::PlanError;
 use hookward_runner::prepare::{Unusable, unusable};
+use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::args::{COMPILE, Global, LogFormat};
+use crate::args::{COMPILE, Global, LogFormat, SUPERVISE};
 use crate::show::{self, Show, Voice};
 use crate::{environment, output};
 
@@ -81,6 +82,10 @@ impl Session {
         self.global.state_dir.clone().unwrap_or_else(environment::state_dir)
     }
 
+    pub(crate) fn states(&self) -> States {
+        States::new(&self.state_dir())
+    }
+
     pub(crate) fn cache_dir(&self) -> PathBuf {
         self.global.cache_dir.clone().unwrap_or_else(environment::cache_dir)
     }
@@ -98,10 +103,9 @@ impl Session {
         // The time limit of each compile is the engine's to keep; this is for
         // children whose parent was killed.
         let seconds = (Limits::default().compile_time * 4).as_secs().to_string();
-        options.compiler = Compiler::Child {
-            program: std::env::current_exe().context("cannot find hookward's own program")?,
-            args: vec![COMPILE.into(), seconds.into()],
-        };
+        let program = std::env::current_exe().context("cannot find hookward's own program")?;
+        options.compiler = Compiler::Child { program: program.clone(), args: vec![COMPILE.into(), seconds.into()] };
+        options.supervisor = Some(Supervisor { program, args: vec![SUPERVISE.into()] });
         Ok(Engine::new(options)?)
     }
 

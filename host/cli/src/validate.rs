@@ -25,7 +25,7 @@ pub(crate) fn validate(session: &Session) -> anyhow::Result<i32> {
         Vec::new()
     } else {
         let runtime = session.runtime()?;
-        let unusable = runtime.block_on(prepare::check(&hooks, &session.engine()?));
+        let unusable = runtime.block_on(prepare::check(&hooks, &session.engine()?, &session.states()));
         runtime.shutdown_background();
         unusable
     };

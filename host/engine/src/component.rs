@@ -8,9 +8,11 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
+use crate::command::{Commands, Crew};
 use crate::contract::{Linked, Version};
 use crate::engine::Engine;
 use crate::inspect::Inspection;
+use crate::keyvalue::{CommitError, Kept, Permit, Unreadable};
 use crate::limiter::LimitHit;
 use crate::log::Sink;
 use crate::plan::Change;
@@ -18,7 +20,7 @@ use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
 use crate::text::{clean, cut, shown};
-use crate::{Event, Grants, Limits, requests};
+use crate::{Access, Event, Grants, Limits, Request, requests};
 
 /// A compiled component that can be a hook. Cheap to clone.
 #[derive(Clone)]
@@ -55,9 +57,17 @@ impl Component {
     /// Makes a hook of it.
     ///
     /// # Errors
-    /// When it imports a gated interface that isn't granted.
+    /// When it imports a gated interface that isn't granted, or that this host has
+    /// nothing for.
     pub fn hook(&self, limits: Limits, grants: Grants) -> Result<Hook, Failure> {
         requests::check_granted(&self.inspection.requests, &grants)?;
+        let commands = self.inspection.requests.iter().find(|request| request.access == Access::Gated("commands"));
+        if let Some(Request { import, .. }) = commands
+            && self.engine.0.supervisor.is_none()
+        {
+            let message = format!("imports {import}, and this host has no supervisor to run commands under");
+            return Err(Failure::new(Reason::Host, message));
+        }
         Ok(Hook { component: self.clone(), limits, grants: Arc::new(grants) })
     }
 }
@@ -122,18 +132,20 @@ impl Hook {
     /// Calls the hook once, in a fresh instance.
     ///
     /// The clock starts now. Returns soon after the first of: the hook's return, a
-    /// limit, the cancellation. Nothing of the guest runs on afterwards; a file
+    /// limit, the cancellation. Nothing of the guest runs on afterwards, nor of the
+    /// commands that it has started, which have two seconds to end; a file
     /// operation that the system doesn't give back is left to its thread.
     pub async fn call(&self, event: &Event, sink: Arc<dyn Sink>, cancel: &CancellationToken) -> Report {
         let started = Instant::now();
         let recorder = Recorder::new(&self.limits, &self.grants.mask, sink);
         let mut usage = Usage::default();
-        let ended = self.run(event, &recorder, started, cancel, &mut usage).await;
+        let (crew, roll) = Crew::new();
+        let ended = self.run(event, &recorder, crew, started, cancel, &mut usage).await;
+        // What the call was waiting for when it was dropped ends by itself, soon.
+        roll.all_gone().await;
         let wall = started.elapsed();
         let said = recorder.finish();
         let mut result = match ended {
-            // Late is too late, however the guest got past the checks.
-            Ok(_) if wall >= self.limits.timeout => Err(self.limit(Reason::Timeout)),
             Ok(Ok(())) => Ok(()),
             Ok(Err(message)) => Err(self.error(&message)),
             Err(Ended::Failed(failure)) => Err(failure),
@@ -158,6 +170,7 @@ impl Hook {
         &self,
         event: &Event,
         recorder: &Recorder,
+        crew: Crew,
         started: Instant,
         cancel: &CancellationToken,
         usage: &mut Usage,
@@ -166,6 +179,8 @@ impl Hook {
         let mut state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
         state.plan.open(event);
         let engine = &self.component.engine.0;
+        let supervisor = engine.supervisor.clone();
+        state.commands = Commands::new(self.grants.commands.clone(), supervisor, crew, self.limits.commands);
         let mut store = Store::new(&engine.wasmtime, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(self.limits.transfer);
@@ -185,8 +200,16 @@ impl Hook {
         drop(running);
         usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
         usage.peak_memory = store.data().limiter.peak_memory();
+        let returned = ended?.map_err(Ended::Trapped)?;
+        // Late is too late, however the guest got past the checks.
+        if started.elapsed() >= timeout {
+            return Err(Ended::Limit(Reason::Timeout));
+        }
         usage.plan = store.data_mut().plan.take();
-        ended?.map_err(Ended::Trapped)
+        if let (Ok(()), Some(kept)) = (&returned, store.into_data().kept) {
+            commit(kept, started, timeout, cancel).await?;
+        }
+        Ok(returned)
     }
 
     async fn state(&self, recorder: &Recorder) -> Result<State, Failure> {
@@ -232,6 +255,11 @@ impl Hook {
             Reason::Transfer => {
                 format!("passed more than {} bytes to or from the host at once (limit `transfer`)", limits.transfer)
             }
+            Reason::StateSize => {
+                let quota = self.grants.state.as_ref().map_or(0, |grant| grant.quota.bytes());
+                format!("keeps more than {quota} bytes of state (`max-bytes` of the grant `state`)")
+            }
+            Reason::Commands => format!("asked for more than {} commands (limit `commands`)", limits.commands),
             Reason::Cancelled => "was called off".to_owned(),
             other => format!("was stopped ({other})"),
         };
@@ -243,6 +271,12 @@ impl Hook {
         for cause in error.chain() {
             if let Some(LimitHit(reason)) = cause.downcast_ref() {
                 return self.limit(*reason);
+            }
+            if let Some(unreadable) = cause.downcast_ref::<Unreadable>() {
+                return unreadable.failure();
+            }
+            if let Some(failure) = cause.downcast_ref::<Failure>() {
+                return failure.clone();
             }
             if let Some(I32Exit(code)) = cause.downcast_ref() {
                 let message = format!("called exit({code}) instead of returning from `run`");
@@ -311,4 +345,27 @@ async fn bounded<T>(
         () = tokio::time::sleep(timeout.saturating_sub(started.elapsed())) => Err(Ended::Limit(Reason::Timeout)),
         ended = part => Ok(ended),
     }
+}
+
+/// How long a commit may go on that was under way when the call's time was over. It
+/// can't be undone then, and whether it was made must be known.
+const COMMIT_GRACE: Duration = Duration::from_secs(10);
+
+/// Commits what a call has changed of its state, as a part of the call.
+async fn commit(kept: Kept, started: Instant, timeout: Duration, cancel: &CancellationToken) -> Result<(), Ended> {
+    let Some((grant, changes, base)) = kept.changes() else { return Ok(()) };
+    let permit = Permit::default();
+    let theirs = permit.clone();
+    let mut commit = tokio::task::spawn_blocking(move || grant.store.commit(&changes, base, &theirs));
+    let failed = |message: String| Ended::Failed(Failure::new(Reason::State, clean(&message)));
+    let ended = match bounded(started, timeout, cancel, &mut commit).await {
+        Err(limit) if permit.withdraw() => return Err(limit),
+        Err(_) => tokio::time::timeout(COMMIT_GRACE, commit)
+            .await
+            .map_err(|_| failed("whether its state was kept is not known: the disk does not answer".to_owned()))?,
+        Ok(ended) => ended,
+    };
+    ended
+        .unwrap_or_else(|error| Err(CommitError::Failed(format!("writing it has crashed: {error}"))))
+        .map_err(|error| failed(error.to_string()))
 }

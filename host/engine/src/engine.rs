@@ -8,13 +8,14 @@ use std::sync::{Arc, OnceLock};
 use wasmtime::component::Linker;
 
 use crate::cache::{Cache, Id};
+use crate::command::Supervisor;
 use crate::compile::Compiler;
 use crate::component::Component;
 use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Access, Digest, Limits, contract, limits, requests, settings};
+use crate::{Access, Digest, Limits, contract, keyvalue, limits, requests, settings, tcp};
 
 /// Room on a hook's stack for the host functions that it calls.
 const HOST_STACK: usize = 1 << 20;
@@ -27,6 +28,9 @@ pub struct Options {
     pub cache: Option<Cache>,
     /// Where components are compiled.
     pub compiler: Compiler,
+    /// What commands of the host run under; none: a hook that wants to run one is
+    /// refused.
+    pub supervisor: Option<Supervisor>,
 }
 
 /// Why an engine can't start.
@@ -53,6 +57,7 @@ pub(crate) struct Inner {
     /// component that imports one of them.
     brokered: OnceLock<Linker<State>>,
     pub(crate) ticker: Ticker,
+    pub(crate) supervisor: Option<Arc<Supervisor>>,
     options: Options,
     compiler: u64,
 }
@@ -98,17 +103,20 @@ impl Engine {
     ///
     /// # Errors
     /// When the machine can't run the sandbox.
-    pub fn new(options: Options) -> Result<Self, EngineError> {
+    pub fn new(mut options: Options) -> Result<Self, EngineError> {
         let wasmtime = configure().map_err(EngineError::Sandbox)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::Sandbox)?;
         settings::link(&mut linker).map_err(EngineError::Sandbox)?;
         contract::link(&mut linker).map_err(EngineError::Sandbox)?;
+        tcp::link(&mut linker).map_err(EngineError::Sandbox)?;
         let ticker = Ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
         let mut hasher = std::hash::DefaultHasher::new();
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
         let compiler = hasher.finish();
-        Ok(Self(Arc::new(Inner { wasmtime, linker, brokered: OnceLock::new(), ticker, options, compiler })))
+        let supervisor = options.supervisor.take().map(Arc::new);
+        let brokered = OnceLock::new();
+        Ok(Self(Arc::new(Inner { wasmtime, linker, brokered, ticker, supervisor, options, compiler })))
     }
 
     /// Loads a component from a file.
@@ -168,6 +176,7 @@ impl Engine {
         }
         let mut larger = linker.clone();
         contract::link_brokered(&mut larger)
+            .and_then(|()| keyvalue::link(&mut larger))
             .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
         Ok(brokered.get_or_init(|| larger))
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::command::CommandGrant;
+use crate::keyvalue::StateGrant;
 use crate::plan::PlanGrant;
+use crate::tcp::TcpGrant;
 use crate::{Mask, SecretSource};
 
 /// Everything that a call is given besides its event. The default grants nothing.
@@ -23,6 +26,12 @@ pub struct Grants {
     /// Hides every secret that was read: of this hook, and of those that it is shared
     /// with.
     pub mask: Mask,
+    /// What the hook keeps from call to call, by `wasi:keyvalue/store`.
+    pub state: Option<StateGrant>,
+    /// Addresses that `wasi:sockets` may connect to.
+    pub tcp: Vec<TcpGrant>,
+    /// Commands by the names that the hook calls them by.
+    pub commands: BTreeMap<String, CommandGrant>,
 }
 
 impl Grants {
@@ -31,6 +40,8 @@ impl Grants {
         match grant {
             "plan" => !self.plan.parts.is_empty(),
             "secrets" => !self.secrets.is_empty(),
+            "state" => self.state.is_some(),
+            "commands" => !self.commands.is_empty(),
             _ => false,
         }
     }

@@ -63,6 +63,7 @@ mod engine;
 mod grants;
 mod image;
 mod inspect;
+mod keyvalue;
 mod limiter;
 mod mask;
 mod output;
@@ -72,10 +73,14 @@ mod requests;
 mod secrets;
 mod settings;
 mod state;
+mod tcp;
 mod text;
 mod ticker;
 
 pub use cache::{Cache, CacheError};
+pub use command::{
+    ArgvError, CommandGrant, Exit, Finished, InvalidVariable, Job, JobError, Supervisor, supervise_child,
+};
 pub use compile::{Compiler, compile_child};
 pub use component::{Component, Hook, Report};
 pub use contract::Version;
@@ -84,11 +89,15 @@ pub use engine::{Engine, EngineError, Options};
 pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
 pub use inspect::{Inspection, Metadata};
+pub use keyvalue::{
+    Changes, CommitError, InvalidQuota, MemoryStore, Permit, Snapshot, StateGrant, StateQuota, StateStore,
+};
 pub use limits::Limits;
 pub use mask::Mask;
 pub use plan::PlanGrant;
 pub use reason::{Failure, Reason};
 pub use requests::{Access, Request};
 pub use secrets::{InvalidSource, SecretSource, Unavailable};
+pub use tcp::{InvalidTcp, TcpGrant};
 /// Calls a hook off.
 pub use tokio_util::sync::CancellationToken;

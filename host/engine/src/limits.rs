@@ -31,6 +31,8 @@ pub struct Limits {
     /// Bytes that one call of a host function, or the result, may carry out of
     /// the guest, and random bytes that one call may bring in.
     pub transfer: usize,
+    /// Commands of the host that one call may ask for, refused ones included.
+    pub commands: u32,
     /// Bytes of the component's file.
     pub component_size: u64,
     /// Wall clock of compiling the component, when its image isn't cached.
@@ -61,6 +63,9 @@ impl Default for Limits {
             error_length: 4 << 10,
             // Bounds the copy that the host makes before it can look at a value.
             transfer: 16 << 20,
+            // Some for each of a hundred databases. Each is several processes, so that a
+            // hook that asks without end is a burden.
+            commands: 1000,
             // The largest guest runtime known (Python) makes 18 MB.
             component_size: 64 << 20,
             // An 18 MB component takes ten seconds on a slow machine of two cores.

@@ -37,8 +37,14 @@ pub enum Reason {
     LogLines,
     /// One host call, or the result, carried too many bytes.
     Transfer,
+    /// Too many commands of the host.
+    Commands,
     /// A granted directory can't be opened.
     Directory,
+    /// The hook's state can't be read or kept, or was changed by another call meanwhile.
+    State,
+    /// The hook keeps more state than is granted.
+    StateSize,
     /// The component's file can't be read.
     Unreadable,
     /// The component isn't the one that was pinned.
@@ -93,7 +99,10 @@ impl Reason {
             Self::Output => "output",
             Self::LogLines => "log-lines",
             Self::Transfer => "transfer",
+            Self::Commands => "commands",
             Self::Directory => "directory",
+            Self::State => "state",
+            Self::StateSize => "state-size",
             Self::Unreadable => "unreadable",
             Self::Digest => "digest",
             Self::Empty => "empty",

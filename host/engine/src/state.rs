@@ -3,12 +3,15 @@
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::command::Commands;
+use crate::keyvalue::Kept;
 use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::plan::Draft;
 use crate::reason::{Failure, Reason};
 use crate::recorder::{Recorder, Stream};
 use crate::secrets::Secrets;
+use crate::tcp::Tcp;
 use crate::{Grants, Limits};
 
 pub(crate) struct State {
@@ -19,6 +22,10 @@ pub(crate) struct State {
     pub(crate) recorder: Recorder,
     pub(crate) plan: Draft,
     pub(crate) secrets: Secrets,
+    /// What the hook keeps, if it may keep anything.
+    pub(crate) kept: Option<Kept>,
+    pub(crate) tcp: Tcp,
+    pub(crate) commands: Commands,
 }
 
 impl State {
@@ -28,11 +35,9 @@ impl State {
         wasi.stdout(Output::new(&recorder, Stream::Stdout))
             .stderr(Output::new(&recorder, Stream::Stderr))
             .envs(&grants.env)
-            // Denied by default; said here so that a new default can't open a door.
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
             .max_random_size(limits.transfer as u64);
+        let tcp = Tcp::new(&grants.tcp);
+        tcp.open(&mut wasi);
         for dir in &grants.dirs {
             let permissions = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             wasi.preopened_dir(&dir.host, &dir.guest, permissions).map_err(|error| {
@@ -50,6 +55,9 @@ impl State {
             recorder,
             plan: Draft::new(&grants.plan),
             secrets: Secrets::new(grants),
+            kept: grants.state.clone().map(Kept::new),
+            tcp,
+            commands: Commands::default(),
         })
     }
 }

@@ -18,5 +18,7 @@ pub mod plan;
 pub mod prepare;
 pub mod report;
 pub mod restic;
+pub mod state;
 
 mod call;
+mod database;

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, PlanGrant, Reason};
+use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, PlanGrant, Reason, StateGrant};
 use tokio::task::JoinSet;
 
 use crate::config::{GrantSpec, HookSpec, Kind, Location};
 use crate::plan::{Plan, in_order};
+use crate::state::States;
 
 /// A plan whose hooks can be called.
 #[derive(Debug)]
@@ -91,18 +92,18 @@ impl Prepared {
     ///
     /// # Errors
     /// When a hook that isn't optional can't be called.
-    pub async fn new(plan: Plan, engine: &Engine) -> Result<Self, Unusable> {
+    pub async fn new(plan: Plan, engine: &Engine, states: &States) -> Result<Self, Unusable> {
         let mask = Mask::default();
-        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, &mask)).await;
+        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, states, &mask)).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
         if unusable.is_empty() { Ok(Self { plan, hooks, mask }) } else { Err(Unusable { hooks: unusable }) }
     }
 
     /// Loads the components of a plan that is only going to be looked at: a hook that
     /// can't be called is told as such.
-    pub async fn to_explain(plan: Plan, engine: &Engine) -> Self {
+    pub async fn to_explain(plan: Plan, engine: &Engine, states: &States) -> Self {
         let mask = Mask::default();
-        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, &mask)).await;
+        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, states, &mask)).await;
         Self { plan, hooks, mask }
     }
 
@@ -132,8 +133,10 @@ impl Prepared {
 }
 
 /// Every hook of the list that can't be called, optional ones too.
-pub async fn check(hooks: &[HookSpec], engine: &Engine) -> Vec<UnusableHook> {
-    unusable_hooks(&load(hooks, engine, &Surroundings::default()).await).collect()
+pub async fn check(hooks: &[HookSpec], engine: &Engine, states: &States) -> Vec<UnusableHook> {
+    let mask = Mask::default();
+    let surroundings = Surroundings { profile: None, fixed_sources: None, states, mask: &mask };
+    unusable_hooks(&load(hooks, engine, &surroundings).await).collect()
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a
@@ -191,30 +194,38 @@ impl UnusableHook {
 }
 
 /// What the hooks of one run have in common.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Surroundings<'a> {
+    profile: Option<&'a str>,
     /// Why the plan's sources can't be changed.
     fixed_sources: Option<&'a str>,
+    /// Where what they keep is kept.
+    states: &'a States,
     /// Hides the secrets of all of them.
-    mask: Mask,
+    mask: &'a Mask,
 }
 
 impl<'a> Surroundings<'a> {
-    fn of(plan: &'a Plan, mask: &Mask) -> Self {
-        Self { fixed_sources: plan.fixed_sources.as_deref(), mask: mask.clone() }
+    fn of(plan: &'a Plan, states: &'a States, mask: &'a Mask) -> Self {
+        Self { profile: plan.profile.as_deref(), fixed_sources: plan.fixed_sources.as_deref(), states, mask }
     }
 
     fn grants(&self, spec: &HookSpec) -> Grants {
         let mut grants = grants(&spec.grants);
         grants.config = spec.config.clone();
         grants.plan.fixed_sources = self.fixed_sources.map(str::to_owned);
+        grants.state = spec.grants.state.as_ref().map(|quota| StateGrant {
+            store: self.states.of(self.profile, spec.scope, &spec.name),
+            quota: quota.value,
+        });
         grants.mask = self.mask.clone();
         grants
     }
 }
 
 /// Resolves the names in the grants. A variable that isn't set isn't there for the
-/// hook either. The hook's settings are not among them.
+/// hook either. What isn't the grants' alone to say is left out: the hook's settings
+/// and the store of its state.
 #[must_use]
 pub fn grants(spec: &GrantSpec) -> Grants {
     let mut grants = Grants::default();
@@ -223,5 +234,7 @@ pub fn grants(spec: &GrantSpec) -> Grants {
         spec.env.iter().filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?))).collect();
     grants.plan = PlanGrant::new(spec.plan.iter().map(|part| part.value.clone()));
     grants.secrets = spec.secrets.iter().map(|(name, source)| (name.clone(), source.value.clone())).collect();
+    grants.commands = spec.commands.iter().map(|(name, command)| (name.clone(), command.value.clone())).collect();
+    grants.tcp = spec.tcp.iter().map(|address| address.value.clone()).collect();
     grants
 }

@@ -44,6 +44,7 @@ fn the_page_on_the_configuration_names_every_limit() {
         "log-lines",
         "error-length",
         "transfer",
+        "commands",
         "component-size",
         "compile-time",
     ] {

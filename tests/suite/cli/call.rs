@@ -220,14 +220,14 @@ fn a_part_of_the_plan_can_be_granted() {
         let fixed = ["hook", "call", component.to_str().unwrap(), "--event", "before", "--set", changes];
         lab.run([&fixed, args].concat())
     };
-    let granted = ["--plan", "tags", "--plan", "env:TMPDIR"];
+    let granted = ["--grants", "plan = [\"tags\", \"env:TMPDIR\"]"];
     let shown = call(&granted);
     assert_eq!(shown.code, 0, "{shown:?}");
     assert!(shown.stderr.starts_with("  tags + a, b\n  env + TMPDIR\nok "), "{shown:?}");
     let report = json(&call(&[&granted[..], &["--json"]].concat()));
     assert_eq!(report["plan"], serde_json::json!([{ "add-tags": ["a", "b"] }, { "set-env": "TMPDIR" }]));
-    let refused = call(&["--plan", "tags"]);
+    let refused = call(&["--grants", "plan = [\"tags\"]"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.contains("not-granted: this hook may not set the variable `TMPDIR`"), "{refused:?}");
-    assert!(call(&["--plan", "tag"]).stderr.contains("the plan has no part `tag`"));
+    assert!(call(&["--grants", "plan = [\"tag\"]"]).stderr.contains("the plan has no part `tag`"));
 }

@@ -134,3 +134,83 @@ fn a_hook_that_cannot_be_used_is_told_in_its_place() {
     let plan = json(&run(&lab, &[], &["explain", "p", "--json"]));
     assert_eq!(plan["hooks"][0]["failure"]["reason"], "unreadable", "{plan:#}");
 }
+
+#[test]
+fn what_a_hook_keeps_and_where_it_connects_are_shown() {
+    let hooks = "\
+[[profile.p.hook]]
+name = \"keeps\"
+component = \"@state@\"
+on = [\"before\"]
+grants = { state = { max-bytes = \"64KiB\" } }
+[[profile.p.hook]]
+name = \"connects\"
+component = \"@tcp@\"
+on = [\"before\"]
+grants = { tcp = [\"DB.internal:5432\", \"[::1]:5432\"] }
+[[profile.p.hook]]
+name = \"neither\"
+component = \"@tcp@\"
+on = [\"before\"]
+";
+    let lab = lab(&[hooks.to_owned()]);
+    let text = run(&lab, &[], &["explain", "p"]).stdout;
+    let parts: Vec<_> = text.split("\nhook ").collect();
+    for (part, lines) in [
+        (
+            parts[1],
+            &[
+                "keep state from run to run [granted by `state`]",
+                "state of its own, at most 64.0 KiB  hookward.toml:14:12",
+            ][..],
+        ),
+        (
+            parts[2],
+            &[
+                "open TCP connections [granted by `tcp`]",
+                "TCP to db.internal:5432  hookward.toml:19:19",
+                "TCP to [::1]:5432  hookward.toml:19:39",
+            ],
+        ),
+        (parts[3], &["open TCP connections [nothing behind it without `tcp`]", "nothing of the host"]),
+    ] {
+        assert!(lines.iter().all(|line| part.contains(&format!("    {line}\n"))), "no {lines:#?} in\n{part}");
+        assert_eq!(part.contains("nothing of the host"), lines.contains(&"nothing of the host"), "{part}");
+    }
+    let plan = json(&run(&lab, &[], &["--json", "explain", "p"]));
+    let state = &plan["hooks"][0]["grants"]["state"];
+    assert_eq!((state["max-bytes"].as_u64(), state["at"].as_str()), (Some(65536), Some("hookward.toml:14:12")));
+    let tcp = &plan["hooks"][1]["grants"]["tcp"][1];
+    assert_eq!((tcp["address"].as_str(), tcp["at"].as_str()), (Some("[::1]:5432"), Some("hookward.toml:19:39")));
+    assert!(plan["hooks"][2]["grants"]["state"].is_null(), "{plan:#}");
+}
+
+#[test]
+fn commands_are_shown_with_what_is_left_to_the_hook() {
+    let lab = lab(&[]);
+    let hook = "[[profile.p.hook]]\nname = \"stop\"\ncomponent = \"@command@\"\non = [\"before\"]\n\
+                [profile.p.hook.grants.commands.unit]\nargv = [\"systemctl\", \"{verb}\", \"my app\"]\n\
+                args = { verb = \"stop|start\" }\nuser = \"root\"\ntimeout = \"30s\"\n\
+                env = { TOKEN = \"hush\" }\nhook-env = [\"ERROR\"]\nstdin = true\n";
+    configure(&lab, hook);
+    let finished = run(&lab, &[], &["explain", "p"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    for part in [
+        "    run commands of the host [granted by `commands`]\n",
+        "    command unit: systemctl {verb} 'my app', verb = /stop|start/, as root, within 30s, with TOKEN, \
+         the hook may set ERROR, the hook may write to its stdin, output 1.0 MiB  hookward.toml:14:33\n",
+        "1000 commands\n",
+    ] {
+        assert!(finished.stdout.contains(part), "no {part:?} in\n{}", finished.stdout);
+    }
+    assert!(!finished.stdout.contains("hush"), "{finished:?}");
+    let report = json(&run(&lab, &[], &["--json", "explain", "p"]));
+    let unit = &report["hooks"][0]["grants"]["commands"]["unit"];
+    assert_eq!(unit["argv"][1], "{verb}", "{report:#}");
+    assert_eq!((&unit["args"]["verb"], &unit["at"]), (&"stop|start".into(), &"hookward.toml:14:33".into()));
+    assert_eq!(report["hooks"][0]["limits"]["commands"], 1000);
+    // Without the grant the hook can't be used, and that is said.
+    configure(&lab, hook.split("[profile.p.hook.grants").next().unwrap());
+    let finished = run(&lab, &[], &["explain", "p"]);
+    assert!(finished.stdout.contains("UNUSABLE"), "{finished:?}");
+}

@@ -9,7 +9,14 @@
     reason = "the whole crate is tests"
 )]
 
+mod command;
+mod command_host;
+mod command_support;
 mod masking;
 mod plan;
 mod secrets;
 mod secrets_support;
+mod state;
+mod steps_support;
+mod supervisor;
+mod tcp;

@@ -27,5 +27,7 @@ mod retry;
 mod secrets;
 mod several;
 mod skip;
+mod state_broken;
+mod state_kept;
 mod support;
 mod terminal;

@@ -1,9 +1,11 @@
 //! What the files grant to one hook, checked.
 
+mod commands;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookward_engine::plan::{InvalidPart, Part};
-use hookward_engine::{DirGrant, EventKind};
+use hookward_engine::{DirGrant, EventKind, InvalidTcp, StateQuota, TcpGrant};
 
 use super::diagnostic::{Diagnostic, Located, Place, suggest};
 use super::schema::{self, At};
@@ -18,6 +20,9 @@ pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> Grant
         env: env(check, &grants.env),
         plan: plan(check, &grants.plan),
         secrets: secrets(check, &grants.secrets),
+        state: grants.state.as_ref().and_then(|at| state(check, at)),
+        tcp: tcp(check, &grants.tcp),
+        commands: commands::resolve(check, &grants.commands),
     }
 }
 
@@ -105,4 +110,36 @@ pub(super) fn plan_in_time(
         let message = "the plan is granted to a hook that isn't called for a `backup`";
         check.error(part, message, "add \"backup\" to `operations`, or remove the grant: nothing else has a plan");
     }
+}
+
+fn state(check: &mut Checker<'_>, at: &At<schema::State>) -> Option<Located<StateQuota>> {
+    let quota = match &at.get().max_bytes {
+        None => StateQuota::default(),
+        Some(bytes) => match StateQuota::new(check.size(bytes)?) {
+            Ok(quota) => quota,
+            Err(error) => {
+                let help = "write a size such as `64KiB`; for more, grant a directory with `dirs`";
+                check.error(bytes, error.to_string(), help);
+                return None;
+            }
+        },
+    };
+    Some(check.located(at, quota))
+}
+
+fn tcp(check: &mut Checker<'_>, addresses: &[At<String>]) -> Vec<Located<TcpGrant>> {
+    let mut granted = Vec::new();
+    for at in addresses {
+        match at.get().parse::<TcpGrant>() {
+            Ok(address) => granted.push(check.located(at, address)),
+            Err(error) => {
+                let help = match error {
+                    InvalidTcp::Brackets => "write `[ADDRESS]:PORT`, such as `[::1]:5432`",
+                    _ => "write `HOST:PORT`, such as `127.0.0.1:5432` or `db.internal:5432`",
+                };
+                check.error(at, format!("`{}` is not an address to connect to: {error}", at.get()), help);
+            }
+        }
+    }
+    granted
 }

@@ -259,6 +259,7 @@ pub(super) fn limits(check: &mut Checker<'_>, given: LimitFields<'_>, limits: &m
     set(&mut limits.log_lines, rarer.log_lines.as_ref().map(|at| *at.get()));
     set(&mut limits.error_length, size(check, rarer.error_length.as_ref()));
     set(&mut limits.transfer, size(check, rarer.transfer.as_ref()));
+    set(&mut limits.commands, rarer.commands.as_ref().map(|at| *at.get()));
     let component_size = rarer.component_size.as_ref();
     set(&mut limits.component_size, component_size.and_then(|at| check.positive_size("component-size", at)));
     let compile_time = rarer.compile_time.as_ref();

@@ -12,6 +12,7 @@
 //! a relative path starts at the file that has it (a `restic.binary` without a
 //! slash is looked for in `PATH`).
 
+mod alone;
 mod diagnostic;
 mod find;
 mod grants;
@@ -30,8 +31,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookward_engine::plan::Part;
-use hookward_engine::{Digest, DirGrant, EventKind, Limits, Scope, SecretSource, text_enum};
+use hookward_engine::{
+    CommandGrant, Digest, DirGrant, EventKind, Limits, Scope, SecretSource, StateQuota, TcpGrant, text_enum,
+};
 
+pub use self::alone::grants_from_text;
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
 pub use self::hook::hook_settings;
@@ -241,6 +245,29 @@ pub struct GrantSpec {
     pub plan: Vec<Located<Part>>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Located<SecretSource>>,
+    /// What it may keep from run to run.
+    pub state: Option<Located<StateQuota>>,
+    /// Addresses that it may connect to.
+    pub tcp: Vec<Located<TcpGrant>>,
+    /// Commands of the host, by name.
+    pub commands: BTreeMap<String, Located<CommandGrant>>,
+}
+
+impl GrantSpec {
+    /// Whether anything is granted under this key of the `grants` table.
+    #[must_use]
+    pub fn has(&self, grant: &str) -> bool {
+        match grant {
+            "dirs" => !self.dirs.is_empty(),
+            "env" => !self.env.is_empty(),
+            "commands" => !self.commands.is_empty(),
+            "secrets" => !self.secrets.is_empty(),
+            "plan" => !self.plan.is_empty(),
+            "state" => self.state.is_some(),
+            "tcp" => !self.tcp.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 text_enum! {

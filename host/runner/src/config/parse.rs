@@ -15,6 +15,12 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<schema::File, Diagnostic> {
     schema::File::deserialize(Deserializer::from(table)).map_err(|error| schema_error(source, &error))
 }
 
+/// Reads a `grants` table that stands alone, up to its first error.
+pub(super) fn grants(source: &Arc<Source>) -> Result<schema::Grants, Diagnostic> {
+    let table = DeTable::parse(&source.text).map_err(|error| syntax_error(source, &error))?;
+    schema::Grants::deserialize(Deserializer::from(table)).map_err(|error| schema_error(source, &error))
+}
+
 /// Comes first: the keys of another version are not misspelled ones of this.
 fn version(source: &Arc<Source>, table: &DeTable<'_>) -> Result<(), Diagnostic> {
     let Some(version) = table.get("version") else {
@@ -82,6 +88,7 @@ fn example(name: &str) -> &'static str {
         "component" => "\"my-hook.wasm\"",
         "on" => "[\"before\", \"finally\"]",
         "attempts" => "3",
+        "argv" => "[\"systemctl\", \"stop\", \"app.service\"]",
         "host" => "\"/srv/data\"",
         _ => "\"...\"",
     }

@@ -126,7 +126,7 @@ fn backoff_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The configuration of Hookward.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(title = "hookward.toml")]
 pub(super) struct File {
@@ -185,6 +185,8 @@ pub(super) struct Limits {
     pub(super) error_length: Option<At<Size>>,
     /// Bytes that one call between guest and host may carry.
     pub(super) transfer: Option<At<Size>>,
+    /// Commands of the host that one call may ask for.
+    pub(super) commands: Option<At<u32>>,
     /// Bytes of the component's file.
     pub(super) component_size: Option<At<Size>>,
     /// Wall clock of compiling the component, such as `2m`.

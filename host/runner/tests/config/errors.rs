@@ -60,11 +60,11 @@ fn unknown_keys() {
         "6:3 unknown key `max_delay` | known keys: `name`, `component`, `digest`, `on`, `operations`, `kind`, `timeout`, `fuel`, `memory`, `limits`, `retry`, `exclusive`, `config`, `grants`",
     );
     check(&hook("limits = { log_lines = 1 }"), "6:12 unknown key `log_lines` | did you mean `log-lines`?");
-    check(&hook("grants.http = []"), "6:8 unknown key `http` | known keys: `dirs`, `env`, `plan`, `secrets`");
     check(
-        &hook("[hook.grants.commands.x]"),
-        "6:14 unknown key `commands` | known keys: `dirs`, `env`, `plan`, `secrets`",
+        &hook("grants.http = []"),
+        "6:8 unknown key `http` | known keys: `dirs`, `env`, `plan`, `secrets`, `state`, `tcp`, `commands`",
     );
+    check(&hook("[hook.grants.command.x]"), "6:14 unknown key `command` | did you mean `commands`?");
     check(
         &v1("[repository.a]\nurl = \"x\"\npassword = \"x\""),
         "4:1 unknown key `password` | did you mean `password-file`?",

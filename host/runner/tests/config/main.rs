@@ -6,11 +6,13 @@
     reason = "helpers of tests stand outside of test functions"
 )]
 
+mod commands;
 mod errors;
 mod includes;
 mod plan;
 mod robust;
 mod secrets;
+mod state_tcp;
 mod values;
 
 use std::ffi::OsString;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::hookward::hook::{command as wit_command, plan as wit_plan, secrets as wit_secrets};
-use crate::command::{self, CommandError, Exit, Invocation};
+use crate::command::{self, CommandError, Exit, Finished, Invocation};
 use crate::plan::{self, Change, PlanError, Variable};
 use crate::secrets::{self, SecretError};
 use crate::state::State;
@@ -34,8 +34,8 @@ impl wit_command::Host for State {
     }
 }
 
-impl From<command::Output> for wit_command::Output {
-    fn from(output: command::Output) -> Self {
+impl From<Finished> for wit_command::Output {
+    fn from(output: Finished) -> Self {
         Self {
             exit: match output.exit {
                 Exit::Code(code) => wit_command::Exit::Code(code),

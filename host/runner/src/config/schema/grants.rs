@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::At;
+use super::{At, Size};
 
 /// What a hook may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,6 +24,14 @@ pub(in crate::config) struct Grants {
     /// Secrets by the name that the hook asks for.
     #[serde(default)]
     pub(in crate::config) secrets: BTreeMap<At<String>, At<Secret>>,
+    /// State of its own, kept from run to run.
+    pub(in crate::config) state: Option<At<State>>,
+    /// Addresses that it may connect to: `127.0.0.1:5432`, `db.internal:5432`, `[::1]:5432`.
+    #[serde(default)]
+    pub(in crate::config) tcp: Vec<At<String>>,
+    /// Commands of the host, by the names that the hook calls them by.
+    #[serde(default)]
+    pub(in crate::config) commands: BTreeMap<At<String>, Command>,
 }
 
 /// One directory of the host.
@@ -54,4 +62,42 @@ pub(in crate::config) struct Secret {
     pub(in crate::config) command: Option<At<Vec<At<String>>>>,
     /// Name of a credential of the systemd service.
     pub(in crate::config) credential: Option<At<String>>,
+}
+
+/// State that a hook keeps from run to run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::config) struct State {
+    /// Bytes of all keys and values together, 1 MiB when not given.
+    pub(in crate::config) max_bytes: Option<At<Size>>,
+}
+
+/// One command of the host.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::config) struct Command {
+    /// The program and its arguments. `{name}` in an argument is an open place, which
+    /// the hook fills; `{{` and `}}` are braces.
+    #[schemars(extend("minItems" = 1))]
+    pub(in crate::config) argv: At<Vec<At<String>>>,
+    /// For each open place, the regular expression that its whole value must match.
+    #[serde(default)]
+    pub(in crate::config) args: BTreeMap<At<String>, At<String>>,
+    /// Wall clock of one run, such as `30s`.
+    pub(in crate::config) timeout: Option<At<String>>,
+    /// User that it runs as; that of hookward when not given.
+    pub(in crate::config) user: Option<At<String>>,
+    /// Its working directory, absolute; `/` when not given.
+    pub(in crate::config) cwd: Option<At<String>>,
+    /// Its environment, besides `PATH`, `LANG`, `HOME`, `USER`, `LOGNAME` and `SHELL`.
+    #[serde(default)]
+    pub(in crate::config) env: BTreeMap<At<String>, At<String>>,
+    /// Names of variables that the hook may set.
+    #[serde(default)]
+    pub(in crate::config) hook_env: Vec<At<String>>,
+    /// Whether the hook may give it something to read.
+    #[serde(default)]
+    pub(in crate::config) stdin: bool,
+    /// Bytes of stdout, and of stderr, that the hook is given; `1MiB` when not given.
+    pub(in crate::config) output: Option<At<Size>>,
 }

@@ -1,0 +1,256 @@
+//! SQLite files in the state directory: made, opened, brought up to date.
+//!
+//! A file that can't be used as it stands is an error. Nothing here ever begins anew
+//! where there was something: what is lost so is noticed too late.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+/// How long to wait for another process, which holds a file only while it writes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    /// Number in the file's header that says whose it is.
+    pub(crate) application: i32,
+    /// SQL that leads from each version of the schema to the next; the first makes
+    /// version 1 of an empty file.
+    pub(crate) migrations: &'static [&'static str],
+}
+
+impl Schema {
+    fn version(&self) -> i64 {
+        i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Why a file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatabaseError {
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{} is not a file", .0.display())]
+    NotAFile(PathBuf),
+    #[error("{} is empty, but no database ever is: it was cut off; put a copy of it back, or remove it", .0.display())]
+    Empty(PathBuf),
+    #[error("{} is missing, but changes of it are there in {}: put it back, or remove both", path.display(), changes.display())]
+    Missing { path: PathBuf, changes: PathBuf },
+    #[error("{} is a database of another program", .0.display())]
+    Foreign(PathBuf),
+    #[error(
+        "{} was written by a newer hookward (version {found} of its form; this one knows {known}): update hookward",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{}: {}", path.display(), meaning(source))]
+    Sqlite { path: PathBuf, source: rusqlite::Error },
+}
+
+/// What an error of SQLite means to the operator.
+fn meaning(error: &rusqlite::Error) -> String {
+    let known = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => "it is not a database",
+        Some(ErrorCode::DatabaseCorrupt) => "it is damaged: put a copy of it back, or remove it to begin anew",
+        Some(ErrorCode::DiskFull) => "its disk is full",
+        Some(ErrorCode::ReadOnly) => "it can't be written",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process holds it, and does not let it go",
+        _ => return error.to_string(),
+    };
+    format!("{known} ({error})")
+}
+
+/// Opens a file, and makes it if there is none.
+pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection, DatabaseError> {
+    let io = |source| DatabaseError::Io { path: path.to_owned(), source };
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(path, schema)?;
+            fs::metadata(path)
+        }
+        found => found,
+    };
+    let metadata = metadata.map_err(io)?;
+    if !metadata.is_file() {
+        return Err(DatabaseError::NotAFile(path.to_owned()));
+    }
+    // SQLite takes an empty file for a new database.
+    if metadata.len() == 0 {
+        return Err(DatabaseError::Empty(path.to_owned()));
+    }
+    let sqlite = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+    let mut connection = connect(path).map_err(sqlite)?;
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sqlite);
+    if number("application_id")? != i64::from(schema.application) {
+        return Err(DatabaseError::Foreign(path.to_owned()));
+    }
+    let (found, known) = (number("user_version")?, schema.version());
+    if found > known {
+        return Err(DatabaseError::Newer { path: path.to_owned(), found, known });
+    }
+    if found < known {
+        migrate(&mut connection, schema).map_err(sqlite)?;
+    }
+    Ok(connection)
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    // What was committed is there after a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// Makes the file aside and puts it in its place whole: one that is empty or without
+/// its tables was damaged. Another process may be first.
+fn create(path: &Path, schema: &Schema) -> Result<(), DatabaseError> {
+    let io = |source| DatabaseError::Io { path: path.to_owned(), source };
+    let dir = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
+    let mut changes = path.as_os_str().to_owned();
+    changes.push("-wal");
+    let changes = PathBuf::from(changes);
+    // In this order: another process makes the file before its changes.
+    if changes.exists() && !path.exists() {
+        return Err(DatabaseError::Missing { path: path.to_owned(), changes });
+    }
+    // Made with mode 0600, which SQLite gives to the files beside it, too.
+    let new = tempfile::Builder::new().prefix(".new-").suffix(".sqlite").tempfile_in(dir).map_err(io)?;
+    fill(new.path(), schema).map_err(|source| DatabaseError::Sqlite { path: path.to_owned(), source })?;
+    match new.persist_noclobber(path) {
+        Ok(_) => File::open(dir).and_then(|dir| dir.sync_all()).map_err(io),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(io(error.error)),
+    }
+}
+
+fn fill(path: &Path, schema: &Schema) -> rusqlite::Result<()> {
+    let mut connection = connect(path)?;
+    // Readers and the writer don't wait for each other; stays with the file.
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "application_id", schema.application)?;
+    migrate(&mut connection, schema)?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+fn migrate(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again: another process may have been first.
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (_, migration) in (1..).zip(schema.migrations).filter(|(to, _)| *to > version) {
+        transaction.execute_batch(migration)?;
+    }
+    if version < schema.version() {
+        transaction.pragma_update(None, "user_version", schema.version())?;
+    }
+    transaction.commit()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const APPLICATION: i32 = 7;
+    const FIRST: &str = "CREATE TABLE a (x INTEGER NOT NULL) STRICT; INSERT INTO a VALUES (1);";
+    const ONE: Schema = Schema { application: APPLICATION, migrations: &[FIRST] };
+    const TWO: Schema =
+        Schema { application: APPLICATION, migrations: &[FIRST, "ALTER TABLE a ADD COLUMN y INTEGER;"] };
+
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("made/here/x.sqlite");
+        (dir, path)
+    }
+
+    #[test]
+    fn is_made_private_durable_and_without_a_trace_of_the_making() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_dir, path) = file();
+        let connection = open(&path, &ONE).unwrap();
+        let text = |name| connection.pragma_query_value(None, name, |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(text("journal_mode"), "wal");
+        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(synchronous, 2);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+        let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| name.to_str().unwrap().starts_with("x.sqlite")), "{names:?}");
+    }
+
+    #[test]
+    fn an_older_form_is_brought_up_to_date_and_keeps_what_it_holds() {
+        let (_dir, path) = file();
+        drop(open(&path, &ONE).unwrap());
+        let connection = open(&path, &TWO).unwrap();
+        let row: (i64, Option<i64>) =
+            connection.query_row("SELECT x, y FROM a", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(row, (1, None));
+        drop(connection);
+        assert!(matches!(open(&path, &ONE), Err(DatabaseError::Newer { found: 2, known: 1, .. })));
+        open(&path, &TWO).unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let (_dir, path) = file();
+        drop(open(&path, &ONE).unwrap());
+        let bad = Schema { application: APPLICATION, migrations: &[FIRST, "CREATE TABLE b (x); NONSENSE;"] };
+        assert!(matches!(open(&path, &bad), Err(DatabaseError::Sqlite { .. })));
+        let tables: i64 = open(&path, &ONE)
+            .unwrap()
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn what_is_no_database_of_ours_is_left_as_it_is() {
+        let (_dir, path) = file();
+        drop(open(&path, &ONE).unwrap());
+        let other = Schema { application: 8, migrations: &[FIRST] };
+        assert!(matches!(open(&path, &other), Err(DatabaseError::Foreign(_))));
+        for (text, said) in [("", "cut off"), ("no database at all, but a long text", "not a database")] {
+            fs::write(&path, text.repeat(100)).unwrap();
+            let error = open(&path, &ONE).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text.repeat(100));
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(open(&path, &ONE), Err(DatabaseError::NotAFile(_))));
+    }
+
+    #[test]
+    fn changes_without_their_file_are_no_new_beginning() {
+        let (_dir, path) = file();
+        drop(open(&path, &ONE).unwrap());
+        fs::remove_file(&path).unwrap();
+        fs::write(path.with_extension("sqlite-wal"), "changes").unwrap();
+        assert!(matches!(open(&path, &ONE), Err(DatabaseError::Missing { .. })));
+    }
+
+    #[test]
+    fn many_may_make_it_at_once() {
+        let (_dir, path) = file();
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    let connection = open(&path, &TWO).unwrap();
+                    connection.execute("INSERT INTO a VALUES (2, 2)", []).unwrap();
+                });
+            }
+        });
+        let rows: i64 = open(&path, &TWO).unwrap().query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 17);
+    }
+}
