@@ -83,7 +83,7 @@ fn write(body: &OutgoingBody, given: &Request) -> Result<(), String> {
 fn fill(stream: &OutputStream, mut left: u64) -> Result<(), StreamError> {
     let chunk = [b'x'; CHUNK as usize];
     while left > 0 {
-        let part = &chunk[..left.min(CHUNK) as usize];
+        let part = chunk.get(..left.min(CHUNK) as usize).unwrap_or(&chunk);
         stream.blocking_write_and_flush(part)?;
         left -= part.len() as u64;
     }

@@ -137,7 +137,8 @@ impl Call {
 /// The parts of a GET of this URL, as they stand in it.
 fn parts(url: &str) -> Value {
     let (scheme, rest) = url.split_once("://").unwrap();
-    let (authority, path) = rest.find('/').map_or((rest, None), |at| (&rest[..at], Some(&rest[at..])));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = Some(path).filter(|path| !path.is_empty());
     json!({ "scheme": scheme, "authority": authority, "path": path })
 }
 
