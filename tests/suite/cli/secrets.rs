@@ -45,9 +45,9 @@ fn explain_names_the_source_and_never_the_value() {
     let machine: hookward_tests::lab::Finished = explained(&["explain", "p", "--json"]);
     let plan = json(&machine);
     let secrets = &plan["hooks"][0]["grants"]["secrets"];
-    assert_eq!(secrets[0]["name"], "by.env", "{plan:#}");
-    assert_eq!((&secrets[0]["kind"], &secrets[0]["from"]), (&"env".into(), &"the variable TOKEN".into()));
-    assert!(secrets[3]["at"].as_str().unwrap().contains(":19:"), "{plan:#}");
+    let env = &secrets["by.env"];
+    assert_eq!((&env["kind"], &env["from"]), (&"env".into(), &"the variable TOKEN".into()), "{plan:#}");
+    assert!(secrets["unit"]["at"].as_str().unwrap().contains(":19:"), "{plan:#}");
     for text in [&finished.stdout, &finished.stderr, &machine.stdout, &machine.stderr] {
         assert!(!text.contains("hunter2"), "{text}");
     }
