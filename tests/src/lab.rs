@@ -217,7 +217,7 @@ const PREBUILT: &str = "HOOKWARD_TESTS_PREBUILT";
 
 /// Programs of the workspace stand beside the directory of the test's own. Built with
 /// the features of the whole workspace, as the tests are: others take minutes.
-fn build_program(name: &str) -> PathBuf {
+pub(crate) fn build_program(name: &str) -> PathBuf {
     if std::env::var_os(PREBUILT).is_none() {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // Said of this test by the cargo that runs it. Build scripts that ask for them

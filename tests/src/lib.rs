@@ -14,6 +14,7 @@ mod guests;
 pub mod lab;
 pub mod pty;
 pub mod repository;
+pub mod systemd;
 
 use hookward_engine::Event;
 use hookward_engine::event::{EventKind, Scope, Trigger};

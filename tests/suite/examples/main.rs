@@ -12,4 +12,5 @@
 mod counterparts;
 mod page;
 mod require_path;
+mod systemd_unit;
 mod time_window;
