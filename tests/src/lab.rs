@@ -81,10 +81,16 @@ impl Lab {
     /// Writes the configuration. `@lab@` is replaced by the lab's directory,
     /// `@probe@` (or the name of any other guest) by the path of its component.
     pub fn configure(&self, text: &str) {
-        let mut text = text.replace("@lab@", self.dir.path().to_str().unwrap());
-        while let Some((head, tail)) = text.split_once('@') {
-            let Some((name, rest)) = tail.split_once('@') else { break };
-            text = format!("{head}{}{rest}", guest(name).display());
+        let text = text.replace("@lab@", self.dir.path().to_str().unwrap());
+        let mut parts = text.split('@').peekable();
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        while let Some(part) = parts.next() {
+            // An at sign may also be one.
+            let is_name = part.bytes().all(|c| c.is_ascii_lowercase() || c == b'-');
+            match parts.next_if(|_| is_name) {
+                Some(rest) => text = format!("{text}{}{rest}", guest(part).display()),
+                None => text = format!("{text}@{part}"),
+            }
         }
         fs::write(self.path("hookward.toml"), text).unwrap();
     }

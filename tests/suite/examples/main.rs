@@ -10,7 +10,9 @@
 )]
 
 mod counterparts;
+mod docker_container;
 mod page;
 mod require_path;
 mod systemd_unit;
 mod time_window;
+mod volume_snapshot;
