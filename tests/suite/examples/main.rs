@@ -11,8 +11,10 @@
 
 mod counterparts;
 mod docker_container;
+mod least_privilege;
 mod page;
 mod require_path;
+mod server;
 mod systemd_unit;
 mod time_window;
 mod volume_snapshot;
