@@ -73,6 +73,7 @@ fn access(import: &Import, hook: &HookSpec) -> String {
     match import.access {
         Access::Free => "free".to_owned(),
         Access::Empty(grant) | Access::Gated(grant) if hook.grants.has(grant) => format!("granted by `{grant}`"),
+        Access::Gated(grant) if hook.grants.empty.contains(grant) => format!("nothing behind it: `{grant}` is empty"),
         Access::Empty(grant) => format!("nothing behind it without `{grant}`"),
         Access::Gated(grant) => format!("refused without `{grant}`"),
         _ => "refused: unknown".to_owned(),
@@ -236,6 +237,9 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
             "error-length": limits.error_length,
             "transfer": limits.transfer,
             "commands": limits.commands,
+            "http-requests": limits.http_requests,
+            "http-body": limits.http_body,
+            "http-headers": limits.http_headers,
             "component-size": limits.component_size,
             "compile-time-ms": u64::try_from(limits.compile_time.as_millis()).unwrap_or(u64::MAX),
         },

@@ -1,6 +1,6 @@
 //! What the operator granted to one hook, with every name already resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::command::CommandGrant;
@@ -20,33 +20,37 @@ pub struct Grants {
     pub env: Vec<(String, String)>,
     /// The hook's own settings, seen by `wasi:config/store`.
     pub config: Vec<(String, String)>,
-    /// Parts of the backup's plan that `hookward:hook/plan` may change.
-    pub plan: PlanGrant,
+    /// Commands by the names that the hook calls them by.
+    pub commands: BTreeMap<String, CommandGrant>,
+    /// Requests that `wasi:http` may make; the first that covers one says how.
+    pub http: Vec<HttpGrant>,
     /// Secrets by name, read when the hook first asks for them.
     pub secrets: BTreeMap<String, SecretSource>,
     /// Hides every secret that was read: of this hook, and of those that it is shared
     /// with.
     pub mask: Mask,
+    /// Parts of the backup's plan that `hookward:hook/plan` may change.
+    pub plan: PlanGrant,
     /// What the hook keeps from call to call, by `wasi:keyvalue/store`.
     pub state: Option<StateGrant>,
     /// Addresses that `wasi:sockets` may connect to.
     pub tcp: Vec<TcpGrant>,
-    /// Commands by the names that the hook calls them by.
-    pub commands: BTreeMap<String, CommandGrant>,
-    /// Requests that `wasi:http` may make; the first that covers one says how.
-    pub http: Vec<HttpGrant>,
+    /// Grants whose interfaces may be imported though nothing is granted of them:
+    /// `commands`, `http`, `secrets`, `plan`. A component that can do without a
+    /// capability imports it all the same.
+    pub empty: BTreeSet<String>,
 }
 
 impl Grants {
-    /// Whether anything is granted under this name of a gated interface's grant.
+    /// Whether a gated interface may be imported, by the name of its grant.
     pub(crate) fn cover(&self, grant: &str) -> bool {
         match grant {
-            "plan" => !self.plan.parts.is_empty(),
-            "secrets" => !self.secrets.is_empty(),
+            "commands" if !self.commands.is_empty() => true,
+            "http" if !self.http.is_empty() => true,
+            "secrets" if !self.secrets.is_empty() => true,
+            "plan" if !self.plan.parts.is_empty() => true,
             "state" => self.state.is_some(),
-            "commands" => !self.commands.is_empty(),
-            "http" => !self.http.is_empty(),
-            _ => false,
+            _ => self.empty.contains(grant),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum SecretError {
 pub(crate) struct Secrets {
     granted: BTreeMap<String, SecretSource>,
     read: BTreeMap<String, Result<Value, Unavailable>>,
-    mask: Mask,
+    pub(crate) mask: Mask,
 }
 
 /// A value in a form that can be passed to a guest without a copy that stays behind.
@@ -51,11 +51,12 @@ impl Secrets {
 
 /// Reads a secret.
 pub(crate) async fn get(state: &mut State, name: &str) -> Result<Arc<str>, SecretError> {
+    let under = state.commands.under.as_ref().map(|(supervisor, crew)| (&**supervisor, crew));
     let Secrets { granted, read, mask } = &mut state.secrets;
     let source =
         granted.get(name).ok_or_else(|| SecretError::Unknown(format!("no secret `{name}` is granted to this hook")))?;
     if !read.contains_key(name) {
-        let value = source.read(mask).await.map(|text| Value(Arc::from(text.as_str())));
+        let value = source.read(mask, under).await.map(|text| Value(Arc::from(text.as_str())));
         read.insert(name.to_owned(), value);
     }
     match read.get(name) {

@@ -232,10 +232,11 @@ pub fn grants(spec: &GrantSpec) -> Grants {
     grants.dirs = spec.dirs.iter().map(|dir| dir.value.clone()).collect();
     grants.env =
         spec.env.iter().filter_map(|name| Some((name.value.clone(), std::env::var(&name.value).ok()?))).collect();
-    grants.plan = PlanGrant::new(spec.plan.iter().map(|part| part.value.clone()));
-    grants.secrets = spec.secrets.iter().map(|(name, source)| (name.clone(), source.value.clone())).collect();
     grants.commands = spec.commands.iter().map(|(name, command)| (name.clone(), command.value.clone())).collect();
     grants.http = spec.http.iter().map(|grant| grant.value.clone()).collect();
+    grants.secrets = spec.secrets.iter().map(|(name, source)| (name.clone(), source.value.clone())).collect();
+    grants.plan = PlanGrant::new(spec.plan.iter().map(|part| part.value.clone()));
+    grants.empty.clone_from(&spec.empty);
     grants.tcp = spec.tcp.iter().map(|address| address.value.clone()).collect();
     grants
 }

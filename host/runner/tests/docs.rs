@@ -1,7 +1,7 @@
 //! Docs that lie are defects: every whole configuration in them must load.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hookward_runner::config::Config;
 
@@ -54,4 +54,47 @@ fn the_page_on_the_configuration_names_every_limit() {
         assert!(schema.contains(&format!("\"{key}\"")), "{key} is not in the schema");
         assert!(page.contains(key), "{key} is not in the docs");
     }
+}
+
+/// All pages of the repository.
+fn pages(root: &Path) -> Vec<PathBuf> {
+    let found = ["*.md", "docs/*.md", "guest-sdk/*.md", "hooks-examples/*.md", "hooks-examples/*/*.md", "wit/*.md"]
+        .iter()
+        .flat_map(|pattern| glob::glob(root.join(pattern).to_str().unwrap()).unwrap());
+    found.map(Result::unwrap).collect()
+}
+
+/// The anchors of a page's headings, as they are made on the pages of a repository.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    headings
+        .map(|text| text.to_lowercase().chars().filter(|&c| kept(c)).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let mut broken = Vec::new();
+    let mut seen = 0;
+    for page in pages(root) {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            seen += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let there = target.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&target).unwrap()).iter().any(|known| known == anchor));
+            if !there {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(seen > 20, "found only {seen} links");
+    assert!(broken.is_empty(), "{broken:#?}");
 }

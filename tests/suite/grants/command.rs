@@ -8,6 +8,7 @@ use hookward_engine::{Options, Reason};
 use serde_json::{Value, json};
 
 use crate::command_support::{Call, grant, load, script};
+use crate::secrets_support::SecretFile;
 use crate::supervisor::{alive, line};
 
 /// A command that says which arguments it has got.
@@ -341,4 +342,30 @@ async fn a_command_dumps_no_core_and_has_its_own_group() {
     let said: Vec<_> = told["stdout"].as_str().unwrap().lines().collect();
     assert_eq!(said[0], "0");
     assert_eq!(said[1], said[2]);
+}
+
+#[tokio::test]
+async fn a_secret_in_a_variable_is_the_commands_alone() {
+    let file = SecretFile::new("correct horse battery\n", 0o600);
+    let mut grant = script("printf %s \"$TOKEN\" | wc -c; echo \"$TOKEN\" >&2");
+    grant.set_secret_env("TOKEN", file.source()).unwrap();
+    let called = Call::granting(grant).runs(json!({})).call().await;
+    assert_eq!(called.report.result, Ok(()));
+    let told = called.told().remove(0);
+    assert_eq!(told["stdout"], "21\n", "{told}");
+    // The hook could see it only in what the command prints; the log doesn't show it.
+    assert_eq!(told["stderr"], "***\n", "{told}");
+}
+
+#[tokio::test]
+async fn a_command_whose_secret_cannot_be_read_is_not_started() {
+    let file = SecretFile::new("correct horse battery\n", 0o644);
+    let ran = tempfile::tempdir().unwrap();
+    let mark = ran.path().join("ran");
+    let mut grant = script(&format!("touch {}", mark.display()));
+    grant.set_secret_env("TOKEN", file.source()).unwrap();
+    let told = Call::granting(grant).runs(json!({})).told_once().await;
+    let why = told["not-started"].as_str().unwrap_or_else(|| panic!("{told}"));
+    assert!(why.contains("`TOKEN`") && why.contains("chmod 600"), "{why}");
+    assert!(!mark.exists());
 }

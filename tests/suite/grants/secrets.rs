@@ -144,15 +144,21 @@ async fn a_command_that_fails_is_told_without_what_it_said() {
         (&["sh", "-c", "echo half-the-secret; echo hunter2! >&2; exit 7"][..], "the command sh exited with code 7"),
         (&["sh", "-c", "echo hunter2!; kill -9 $$"], "the command sh was killed by a signal"),
         (&["true"], "the command true holds nothing"),
-        (&["yes", "hunter2!"], "the command yes holds more than 65536 bytes"),
-        (&["/nowhere/pass", "show"], "there is no program /nowhere/pass"),
-        (&["/etc/passwd"], "there is no program /etc/passwd"),
+        (&["head", "-c", "70000", "/dev/zero"], "the command head holds more than 65536 bytes"),
+        (
+            &["/nowhere/pass", "show"],
+            "the command /nowhere/pass could not be run: cannot start /nowhere/pass: No such file",
+        ),
+        (&["/etc/passwd"], "the command /etc/passwd could not be run: cannot start /etc/passwd: Permission denied"),
+        (
+            &["hookward-test-no-such-program"],
+            "the command hookward-test-no-such-program could not be run: no program `hookward-test-no-such-program` in \
+             /usr/local/sbin:",
+        ),
     ] {
         let told = refused(command(argv)).await;
-        assert_eq!(told, why);
+        assert!(told.starts_with(why), "{told}");
     }
-    let told = refused(command(&["hookward-test-no-such-program"])).await;
-    assert!(told.starts_with("there is no program `hookward-test-no-such-program` in /usr/local/sbin:"), "{told}");
 }
 
 /// The hook's own time counts; nothing that the command started outlives it.
@@ -225,4 +231,15 @@ fn what_can_be_no_source_is_refused_at_once() {
     assert_eq!(argv(&["./pass"]), Err(InvalidSource::Program("./pass".to_owned())));
     assert_eq!(argv(&["bin/pass"]), Err(InvalidSource::Program("bin/pass".to_owned())));
     assert_eq!(argv(&["pass", "a\0"]), Err(InvalidSource::Argument));
+}
+
+#[tokio::test]
+async fn an_empty_grant_lets_the_hook_in_and_gives_it_nothing() {
+    let mut call = Call::of(SecretSource::env("HOOKWARD_TEST_UNSET".to_owned()).unwrap());
+    call.grants.secrets.clear();
+    let refused = component().await.hook(call.limits.clone(), call.grants.clone()).unwrap_err();
+    assert_eq!(refused.reason, Reason::ImportNotGranted);
+    call.grants.empty.insert("secrets".to_owned());
+    let outcome = call.run().await;
+    assert!(outcome.error().contains("no secret `token` is granted"), "{outcome:?}");
 }

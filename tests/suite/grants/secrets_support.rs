@@ -11,12 +11,18 @@ use hookward_engine::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::supervisor::supervisor;
+
 pub(crate) async fn component() -> &'static Component {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     static COMPONENT: OnceCell<Component> = OnceCell::const_new();
     COMPONENT
         .get_or_init(|| async {
-            let engine = ENGINE.get_or_init(|| Engine::new(Options::default()).unwrap());
+            let engine = ENGINE.get_or_init(|| {
+                let mut options = Options::default();
+                options.supervisor = Some(supervisor());
+                Engine::new(options).unwrap()
+            });
             let path = tokio::task::spawn_blocking(|| hookward_tests::guest("secrets")).await.unwrap();
             engine.load_file(&path, None, &Limits::default()).await.unwrap()
         })

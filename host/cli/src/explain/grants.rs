@@ -12,7 +12,7 @@ use super::quoted;
 
 /// A line for each grant; one that says so where there is none.
 pub(super) fn lines(spec: &GrantSpec) -> Vec<String> {
-    let GrantSpec { dirs, env, commands, http, secrets, plan, state, tcp } = spec;
+    let GrantSpec { dirs, env, commands, http, secrets, plan, state, tcp, empty: _ } = spec;
     let mut lines = Vec::new();
     lines.extend(dirs.iter().map(|grant| line(grant, dir)));
     lines.extend(env.iter().map(|grant| line(grant, |name| format!("variable {name}"))));
@@ -34,7 +34,7 @@ pub(super) fn lines(spec: &GrantSpec) -> Vec<String> {
 
 /// The same for machines.
 pub(super) fn describe(spec: &GrantSpec) -> Value {
-    let GrantSpec { dirs, env, commands, http, secrets, plan, state, tcp } = spec;
+    let GrantSpec { dirs, env, commands, http, secrets, plan, state, tcp, empty } = spec;
     let dir = |dir: &DirGrant| json!({ "host": dir.host, "guest": dir.guest, "write": dir.write });
     json!({
         "dirs": list(dirs, dir),
@@ -52,6 +52,7 @@ pub(super) fn describe(spec: &GrantSpec) -> Value {
         "plan": list(plan, |part| json!({ "part": part.to_string() })),
         "state": state.as_ref().map(|grant| placed(grant, |quota| json!({ "max-bytes": quota.bytes() }))),
         "tcp": list(tcp, |address| json!({ "address": address.to_string() })),
+        "empty": empty,
     })
 }
 
@@ -63,7 +64,7 @@ fn list<T>(grants: &[Located<T>], value: impl Fn(&T) -> Value) -> Vec<Value> {
     grants.iter().map(|grant| placed(grant, &value)).collect()
 }
 
-fn named<'a, T>(grants: &'a BTreeMap<String, Located<T>>, value: impl Fn(&T) -> Value) -> BTreeMap<&'a str, Value> {
+fn named<T>(grants: &BTreeMap<String, Located<T>>, value: impl Fn(&T) -> Value) -> BTreeMap<&str, Value> {
     grants.iter().map(|(name, grant)| (name.as_str(), placed(grant, &value))).collect()
 }
 

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::run::Job;
 use super::template::{Pattern, Template};
 use super::variables::{is_name, is_reserved};
 use super::{Invocation, shown};
+use crate::SecretSource;
 
 /// Bytes of stdout, and of stderr, that are kept where nothing is said: a listing
 /// fits, and a program that has gone mad fills no memory.
@@ -19,7 +22,7 @@ pub struct CommandGrant {
     program: String,
     args: Vec<Template>,
     patterns: BTreeMap<String, Pattern>,
-    env: BTreeMap<String, String>,
+    env: BTreeMap<String, Value>,
     hook_env: BTreeSet<String>,
     /// Wall clock of one run; none: the hook's own.
     pub timeout: Option<Duration>,
@@ -31,6 +34,22 @@ pub struct CommandGrant {
     pub stdin: bool,
     /// Bytes of stdout, and of stderr, that the hook is given; the rest is cut off.
     pub output: usize,
+}
+
+/// The value of a command's variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Text(String),
+    /// Read each time that the command is run, and never known to the hook.
+    Secret(SecretSource),
+}
+
+/// A hook's wish, granted: all but the secrets that the command is given.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) job: Job,
+    /// Variables that are still to be read.
+    pub(super) secrets: Vec<(String, SecretSource)>,
 }
 
 /// What is wrong with the words of a command.
@@ -180,7 +199,19 @@ impl CommandGrant {
         if value.contains('\0') {
             return Err(InvalidVariable::Nul(name.to_owned()));
         }
-        self.env.insert(name.to_owned(), value.to_owned());
+        self.env.insert(name.to_owned(), Value::Text(value.to_owned()));
+        Ok(())
+    }
+
+    /// Gives the command a secret in a variable. The hook doesn't get to know it.
+    ///
+    /// # Errors
+    /// When there can be no such variable.
+    pub fn set_secret_env(&mut self, name: &str, source: SecretSource) -> Result<(), InvalidVariable> {
+        if !is_name(name) {
+            return Err(InvalidVariable::Name(name.to_owned()));
+        }
+        self.env.insert(name.to_owned(), Value::Secret(source));
         Ok(())
     }
 
@@ -221,7 +252,7 @@ impl CommandGrant {
     }
 
     /// What a hook asks for, if all of it is granted.
-    pub(super) fn job(&self, invocation: Invocation) -> Result<Job, Refusal> {
+    pub(super) fn grant(&self, invocation: Invocation) -> Result<Granted, Refusal> {
         let values = self.values(invocation.arguments)?;
         let fill = |template: &Template| {
             let option =
@@ -233,12 +264,18 @@ impl CommandGrant {
             return Err(Refusal::Stdin);
         }
         let mut job = Job::new(self.program.clone(), args, self.output);
-        job.env = self.environment(invocation.environment)?.into_iter().collect();
+        let mut secrets = Vec::new();
+        for (name, value) in self.environment(invocation.environment)? {
+            match value {
+                Value::Text(text) => job.env.push((name, Zeroizing::new(text))),
+                Value::Secret(source) => secrets.push((name, source)),
+            }
+        }
         job.user.clone_from(&self.user);
         job.cwd.clone_from(&self.cwd);
         job.stdin = invocation.stdin;
         job.timeout = self.timeout;
-        Ok(job)
+        Ok(Granted { job, secrets })
     }
 
     fn values(&self, given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Refusal> {
@@ -265,7 +302,7 @@ impl CommandGrant {
         }
     }
 
-    fn environment(&self, given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Refusal> {
+    fn environment(&self, given: Vec<(String, String)>) -> Result<BTreeMap<String, Value>, Refusal> {
         let mut own = BTreeMap::new();
         for (name, value) in given {
             if !self.hook_env.contains(&name) {
@@ -277,7 +314,7 @@ impl CommandGrant {
             if own.contains_key(&name) {
                 return Err(Refusal::VariableTwice(name));
             }
-            own.insert(name, value);
+            own.insert(name, Value::Text(value));
         }
         let mut all = self.env.clone();
         all.extend(own);

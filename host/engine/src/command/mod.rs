@@ -15,9 +15,11 @@ mod variables;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::grant::Granted;
 pub use self::grant::{ArgvError, CommandGrant, InvalidVariable};
 pub(crate) use self::run::Crew;
 pub use self::run::{Exit, Finished, Job, JobError, Supervisor};
+pub(crate) use self::start::find;
 pub use self::supervisor::supervise_child;
 use crate::limiter::LimitHit;
 use crate::reason::{Failure, Reason};
@@ -49,7 +51,7 @@ pub(crate) enum CommandError {
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     granted: BTreeMap<String, CommandGrant>,
-    under: Option<(Arc<Supervisor>, Crew)>,
+    pub(crate) under: Option<(Arc<Supervisor>, Crew)>,
     left: u32,
 }
 
@@ -72,6 +74,7 @@ fn shown(text: &str) -> String {
 
 /// Runs a command to its end.
 pub(crate) async fn run(state: &mut State, invocation: Invocation) -> wasmtime::Result<Result<Finished, CommandError>> {
+    let mask = &state.secrets.mask;
     let Commands { granted, under, left } = &mut state.commands;
     *left = left.checked_sub(1).ok_or(LimitHit(Reason::Commands))?;
     let Some((name, grant)) = granted.get_key_value(&invocation.command) else {
@@ -79,13 +82,22 @@ pub(crate) async fn run(state: &mut State, invocation: Invocation) -> wasmtime::
         return Ok(Err(CommandError::Unknown(message)));
     };
     let said = |message: &dyn std::fmt::Display| format!("command `{name}`: {message}");
-    let job = match grant.job(invocation) {
-        Ok(job) => job,
+    let Granted { mut job, secrets } = match grant.grant(invocation) {
+        Ok(granted) => granted,
         Err(refusal) => return Ok(Err(CommandError::Refused(said(&refusal)))),
     };
     let Some((supervisor, crew)) = under else {
         return Err(Failure::new(Reason::Host, said(&"this host has no supervisor for commands")).into());
     };
+    for (variable, source) in secrets {
+        match source.read(mask, Some((supervisor, crew))).await {
+            Ok(value) => job.env.push((variable, value)),
+            Err(why) => {
+                let message = said(&format_args!("its variable `{variable}` can't be read: {why}"));
+                return Ok(Err(CommandError::NotStarted(message)));
+            }
+        }
+    }
     tracing::debug!("running the command `{name}`, {}", job.program);
     let ended = supervisor.run_in(crew, &job).await;
     tracing::debug!("the command `{name}`: {:?}", ended.as_ref().map(|finished| finished.exit));

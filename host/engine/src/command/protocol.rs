@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use zeroize::Zeroizing;
 
 /// Bytes of one message: more than a guest can pass at once, escaped. What is too long
 /// for a command line is then refused by the system.
@@ -21,7 +22,7 @@ pub(super) struct Spec {
     pub(super) program: String,
     pub(super) args: Vec<String>,
     /// Besides what every command has.
-    pub(super) env: Vec<(String, String)>,
+    pub(super) env: Vec<(String, Zeroizing<String>)>,
     pub(super) user: Option<String>,
     pub(super) cwd: String,
     /// Bytes for stdin, which follow this message.
@@ -41,12 +42,12 @@ pub(super) enum Told {
     Left(usize),
 }
 
-fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
-    let body = serde_json::to_vec(message)?;
+fn encode<T: Serialize>(message: &T) -> io::Result<Zeroizing<Vec<u8>>> {
+    let body = Zeroizing::new(serde_json::to_vec(message)?);
     let length = u32::try_from(body.len()).ok().filter(|length| *length <= LONGEST);
     let length = length.ok_or_else(|| io::Error::other("a message is too long"))?;
-    let mut bytes = length.to_be_bytes().to_vec();
-    bytes.extend(body);
+    let mut bytes = Zeroizing::new(length.to_be_bytes().to_vec());
+    bytes.extend_from_slice(&body);
     Ok(bytes)
 }
 
@@ -67,7 +68,7 @@ pub(super) fn send<T: Serialize>(mut to: impl Write, message: &T) -> io::Result<
 pub(super) fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<T> {
     let mut head = [0; 4];
     from.read_exact(&mut head)?;
-    let mut body = vec![0; length(head)?];
+    let mut body = Zeroizing::new(vec![0; length(head)?]);
     from.read_exact(&mut body)?;
     Ok(serde_json::from_slice(&body)?)
 }
@@ -85,7 +86,7 @@ pub(super) async fn receive_async<T: DeserializeOwned>(from: &mut (impl AsyncRea
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     }
-    let mut body = vec![0; length(head)?];
+    let mut body = Zeroizing::new(vec![0; length(head)?]);
     from.read_exact(&mut body).await?;
     Ok(Some(serde_json::from_slice(&body)?))
 }

@@ -14,6 +14,8 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use zeroize::Zeroizing;
+
 use super::protocol::{Spec, Told, receive_async, send_async};
 
 /// Time for a supervisor whose command is no longer wanted: its grace for the
@@ -44,7 +46,7 @@ pub struct Job {
     pub args: Vec<String>,
     /// Variables besides `PATH`, `LANG`, `HOME`, `USER`, `LOGNAME` and `SHELL`, which
     /// they replace.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Zeroizing<String>)>,
     /// Name of the user that it runs as; none: that of this process.
     pub user: Option<String>,
     /// Its working directory.
@@ -268,11 +270,13 @@ struct Captured {
 
 impl Captured {
     fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), truncated: false, limit }
+        // With its room from the beginning, of which the system gives only what is
+        // used: a vector that grows leaves copies behind, and this may be a secret.
+        Self { bytes: Vec::with_capacity(limit), truncated: false, limit }
     }
 
     async fn drain(&mut self, from: &mut (impl AsyncRead + Unpin)) {
-        let mut chunk = vec![0; 16 << 10];
+        let mut chunk = Zeroizing::new(vec![0; 16 << 10]);
         // A stream that breaks has ended: what counts is what the supervisor tells.
         while let Ok(read @ 1..) = from.read(&mut chunk).await {
             let read = chunk.get(..read).unwrap_or_default();

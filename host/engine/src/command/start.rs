@@ -49,7 +49,8 @@ fn cannot_start(program: &Path, error: &io::Error) -> String {
     format!("cannot start {}: {error}", program.display())
 }
 
-fn find(program: &str) -> Result<PathBuf, String> {
+/// The program's path: looked for if it is a name.
+pub(crate) fn find(program: &str) -> Result<PathBuf, String> {
     if program.contains('/') {
         return Ok(program.into());
     }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{capture, file};
 use crate::Mask;
+use crate::command::{Crew, Supervisor, find};
 use crate::mask::SHORTEST;
 
 /// Bytes of the longest secret: a private key or a service account's file has some
@@ -23,7 +24,7 @@ pub struct SecretSource(Kind);
 enum Kind {
     File(PathBuf),
     Env(String),
-    Command { program: PathBuf, args: Vec<String> },
+    Command { program: String, args: Vec<String> },
     Credential(String),
 }
 
@@ -90,7 +91,7 @@ impl SecretSource {
         if !named && !Path::new(&program).is_absolute() {
             return Err(InvalidSource::Program(program));
         }
-        Ok(Self(Kind::Command { program: program.into(), args }))
+        Ok(Self(Kind::Command { program, args }))
     }
 
     /// A credential of the systemd service that this process runs in.
@@ -123,24 +124,32 @@ impl SecretSource {
             Kind::File(path) => file::open(path, is_credential(path)).map(drop),
             Kind::Credential(name) => file::open(&credential(name)?, true).map(drop),
             Kind::Env(name) => variable(name).map(drop),
-            Kind::Command { program, .. } => capture::find(program).map(drop),
+            Kind::Command { program, .. } => match find(program) {
+                Ok(path) if path.is_file() => Ok(()),
+                Ok(_) => Err(Unavailable(format!("there is no program {program}"))),
+                Err(why) => Err(Unavailable(why)),
+            },
         }
     }
 
     /// Reads the value, and hides it from now on wherever the mask is used. A line
     /// break at its end isn't part of it.
     ///
-    /// Dropping the future ends a command; a file that the system doesn't give is
-    /// left to its thread.
+    /// A command runs under the supervisor, and ends with the call. A file that the
+    /// system doesn't give is left to its thread.
     ///
     /// # Errors
     /// When it can't be read; or isn't UTF-8, too short to be masked, or too long.
-    pub async fn read(&self, mask: &Mask) -> Result<Zeroizing<String>, Unavailable> {
+    pub(crate) async fn read(
+        &self,
+        mask: &Mask,
+        under: Option<(&Supervisor, &Crew)>,
+    ) -> Result<Zeroizing<String>, Unavailable> {
         let bytes = match &self.0 {
             Kind::File(path) => file::read(path.clone(), is_credential(path)).await?,
             Kind::Credential(name) => file::read(credential(name)?, true).await?,
             Kind::Env(name) => variable(name)?,
-            Kind::Command { program, args } => capture::run(program, args).await?,
+            Kind::Command { program, args } => capture::run(program, args, under).await?,
         };
         let text = self.text(&bytes)?;
         mask.add(&text);
@@ -168,7 +177,7 @@ impl std::fmt::Display for SecretSource {
         match &self.0 {
             Kind::File(path) => write!(f, "the file {}", path.display()),
             Kind::Env(name) => write!(f, "the variable {name}"),
-            Kind::Command { program, .. } => write!(f, "the command {}", program.display()),
+            Kind::Command { program, .. } => write!(f, "the command {program}"),
             Kind::Credential(name) => write!(f, "the credential {name}"),
         }
     }

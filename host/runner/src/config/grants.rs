@@ -19,13 +19,25 @@ pub(super) fn resolve(check: &mut Checker<'_>, grants: &schema::Grants) -> Grant
     GrantSpec {
         dirs: dirs(check, &grants.dirs),
         env: env(check, &grants.env),
-        plan: plan(check, &grants.plan),
-        secrets: secrets(check, &grants.secrets),
+        commands: commands::resolve(check, grants.commands.as_ref()),
+        http: http::resolve(check, grants.http.as_deref().unwrap_or_default()),
+        secrets: secrets(check, grants.secrets.as_ref()),
+        plan: plan(check, grants.plan.as_deref().unwrap_or_default()),
         state: grants.state.as_ref().and_then(|at| state(check, at)),
         tcp: tcp(check, &grants.tcp),
-        commands: commands::resolve(check, &grants.commands),
-        http: http::resolve(check, &grants.http),
+        empty: empty(grants),
     }
+}
+
+/// The keys of gated interfaces that are written with nothing in them.
+fn empty(grants: &schema::Grants) -> BTreeSet<String> {
+    let keys = [
+        ("commands", grants.commands.as_ref().is_some_and(BTreeMap::is_empty)),
+        ("http", grants.http.as_ref().is_some_and(Vec::is_empty)),
+        ("secrets", grants.secrets.as_ref().is_some_and(BTreeMap::is_empty)),
+        ("plan", grants.plan.as_ref().is_some_and(Vec::is_empty)),
+    ];
+    keys.into_iter().filter(|(_, empty)| *empty).map(|(key, _)| key.to_owned()).collect()
 }
 
 fn dirs(check: &mut Checker<'_>, dirs: &[At<schema::Dir>]) -> Vec<Located<DirGrant>> {
@@ -102,7 +114,7 @@ pub(super) fn plan_in_time(
     on: &BTreeSet<EventKind>,
     operations: &Operations,
 ) {
-    let Some(part) = grants.plan.first() else { return };
+    let Some(part) = grants.plan.as_ref().and_then(|parts| parts.first()) else { return };
     // Events that were no events have an error of their own.
     if !on.is_empty() && !on.contains(&EventKind::Before) {
         let message = "the plan is granted to a hook that isn't called in `before`";

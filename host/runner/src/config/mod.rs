@@ -241,18 +241,21 @@ pub struct GrantSpec {
     pub dirs: Vec<Located<DirGrant>>,
     /// Names of environment variables.
     pub env: Vec<Located<String>>,
+    /// Commands of the host, by name.
+    pub commands: BTreeMap<String, Located<CommandGrant>>,
     /// HTTP requests, in the order in which a grant is looked for.
     pub http: Vec<Located<HttpGrant>>,
-    /// Parts of the backup's plan that it may change.
-    pub plan: Vec<Located<Part>>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Located<SecretSource>>,
+    /// Parts of the backup's plan that it may change.
+    pub plan: Vec<Located<Part>>,
     /// What it may keep from run to run.
     pub state: Option<Located<StateQuota>>,
     /// Addresses that it may connect to.
     pub tcp: Vec<Located<TcpGrant>>,
-    /// Commands of the host, by name.
-    pub commands: BTreeMap<String, Located<CommandGrant>>,
+    /// Keys that are written with nothing in them, as in `secrets = {}`: the hook may
+    /// import what is behind them, and gets nothing of it.
+    pub empty: BTreeSet<String>,
 }
 
 impl GrantSpec {

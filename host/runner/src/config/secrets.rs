@@ -14,11 +14,11 @@ const KEYS: &str = "`file`, `env`, `command` and `credential`";
 /// The secrets that are granted to one hook.
 pub(super) fn secrets(
     check: &mut Checker<'_>,
-    secrets: &BTreeMap<At<String>, At<schema::Secret>>,
+    secrets: Option<&BTreeMap<At<String>, At<schema::Secret>>>,
 ) -> BTreeMap<String, Located<SecretSource>> {
     let mut granted = BTreeMap::new();
-    for (name, at) in secrets {
-        let source = source(check, name.get(), at);
+    for (name, at) in secrets.into_iter().flatten() {
+        let source = source(check, name.get(), at, at.get());
         if let (Some(name), Some(source)) = (check.name("secret", name), source) {
             granted.insert(name, check.located(at, source));
         }
@@ -26,9 +26,15 @@ pub(super) fn secrets(
     granted
 }
 
-/// The one source of a secret; `name` is what it is called where it is granted.
-pub(super) fn source(check: &mut Checker<'_>, name: &str, at: &At<schema::Secret>) -> Option<SecretSource> {
-    let schema::Secret { file, env, command, credential } = at.get();
+/// The one source of a secret; `name` is what it is called where it is granted, `at`
+/// where that is.
+pub(super) fn source<T>(
+    check: &mut Checker<'_>,
+    name: &str,
+    at: &At<T>,
+    secret: &schema::Secret,
+) -> Option<SecretSource> {
+    let schema::Secret { file, env, command, credential } = secret;
     let spans = [
         file.as_ref().map(At::span),
         env.as_ref().map(At::span),

@@ -111,7 +111,7 @@ fn variables() {
         let expected = format!("`{name}` is not the name of a variable");
         let alone = "write the name alone: its value is the hook's to give";
         check(&format!("argv = [\"ls\"]\nhook-env = [\"{name}\"]"), &format!("8:13 {expected} | {alone}"));
-        let text = "write the name of a variable, and a text as its value";
+        let text = "write the name of a variable, and a text or a secret as its value";
         check(&format!("argv = [\"ls\"]\nenv = {{ \"{name}\" = \"x\" }}"), &format!("8:9 {expected} | {text}"));
     }
     // The operator may.
@@ -154,4 +154,29 @@ fn grants_may_stand_alone() {
         grants_from_text("some.toml".as_ref(), "env = [\"A=B\"]\ncommands.app.argv = []", dir.path()).unwrap_err();
     let places: Vec<_> = error.diagnostics().iter().map(|error| error.location().unwrap().to_string()).collect();
     assert_eq!(places, ["some.toml:1:8", "some.toml:2:21"]);
+}
+
+#[test]
+fn a_variable_is_a_text_or_a_secret() {
+    let argv = "argv = [\"pg_dump\"]";
+    let files = command(&format!("{argv}\nenv = {{ PGHOST = \"/run\", PGPASSWORD = {{ file = \"/etc/pg\" }} }}"));
+    let config = files.load().unwrap();
+    let app = &config.hooks[0].grants.commands["app"].value;
+    assert_eq!(app.env().collect::<Vec<_>>(), ["PGHOST", "PGPASSWORD"]);
+    check(
+        &format!("{argv}\nenv = {{ A = {{ file = \"/a\", env = \"B\" }} }}"),
+        "8:34 the secret `A` has two sources | keep one of `file`, `env`, `command` and `credential`",
+    );
+    let wrong = command(&format!("{argv}\nenv = {{ A = 5 }}")).errors();
+    assert!(wrong[0].starts_with("hookward.toml:8:13 ") && wrong[0].contains("a text, or the source"), "{wrong:?}");
+}
+
+#[test]
+fn a_grant_may_be_empty() {
+    let files = v1("[[hook]]\nname = \"h\"\ncomponent = \"h.wasm\"\non = [\"before\"]\n[hook.grants]\n\
+                    commands = {}\nhttp = []\nsecrets = {}\nplan = []");
+    let config = files.load().unwrap();
+    let grants = &config.hooks[0].grants;
+    assert_eq!(grants.empty.iter().collect::<Vec<_>>(), ["commands", "http", "plan", "secrets"]);
+    assert!(["commands", "http", "plan", "secrets"].iter().all(|grant| !grants.has(grant)));
 }

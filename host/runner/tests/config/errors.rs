@@ -61,8 +61,8 @@ fn unknown_keys() {
     );
     check(&hook("limits = { log_lines = 1 }"), "6:12 unknown key `log_lines` | did you mean `log-lines`?");
     check(
-        &hook("grants.sockets = []"),
-        "6:8 unknown key `sockets` | known keys: `dirs`, `env`, `commands`, `http`, `plan`, `secrets`, `state`, `tcp`",
+        &hook("grants.nfs = []"),
+        "6:8 unknown key `nfs` | known keys: `dirs`, `env`, `commands`, `http`, `secrets`, `plan`, `state`, `tcp`",
     );
     check(&hook("[hook.grants.command.x]"), "6:14 unknown key `command` | did you mean `commands`?");
     check(

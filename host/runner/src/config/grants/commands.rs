@@ -6,14 +6,15 @@ use hookward_engine::{ArgvError, CommandGrant, InvalidVariable};
 
 use super::super::diagnostic::Located;
 use super::super::schema::{self, At};
+use super::super::secrets;
 use super::super::value::Checker;
 
 pub(super) fn resolve(
     check: &mut Checker<'_>,
-    commands: &BTreeMap<At<String>, schema::Command>,
+    commands: Option<&BTreeMap<At<String>, schema::Command>>,
 ) -> BTreeMap<String, Located<CommandGrant>> {
     let mut granted = BTreeMap::new();
-    for (at, written) in commands {
+    for (at, written) in commands.into_iter().flatten() {
         let name = check.name("command", at);
         if let (Some(name), Some(grant)) = (name, command(check, written)) {
             granted.insert(name, check.located(at, grant));
@@ -39,9 +40,19 @@ fn command(check: &mut Checker<'_>, written: &schema::Command) -> Option<Command
         }
     };
     for (name, value) in &written.env {
-        if let Err(error) = grant.set_env(name.get(), value.get()) {
-            let at = if matches!(error, InvalidVariable::Nul(_)) { value } else { name };
-            check.error(at, error.to_string(), "write the name of a variable, and a text as its value");
+        let set = match value.get() {
+            schema::Value::Text(text) => grant.set_env(name.get(), text),
+            schema::Value::Secret(secret) => match secrets::source(check, name.get(), value, secret) {
+                Some(source) => grant.set_secret_env(name.get(), source),
+                None => continue,
+            },
+        };
+        if let Err(error) = set {
+            let help = "write the name of a variable, and a text or a secret as its value";
+            match error {
+                InvalidVariable::Nul(_) => check.error(value, error.to_string(), help),
+                _ => check.error(name, error.to_string(), help),
+            }
         }
     }
     for name in &written.hook_env {

@@ -1,9 +1,12 @@
 //! The `grants` table of a hook, as it is written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::{At, Size};
 
@@ -17,24 +20,20 @@ pub(in crate::config) struct Grants {
     /// Names of environment variables.
     #[serde(default)]
     pub(in crate::config) env: Vec<At<String>>,
+    /// Commands of the host, by the names that the hook calls them by.
+    pub(in crate::config) commands: Option<BTreeMap<At<String>, Command>>,
+    /// HTTP requests.
+    pub(in crate::config) http: Option<Vec<At<Http>>>,
+    /// Secrets by the name that the hook asks for.
+    pub(in crate::config) secrets: Option<BTreeMap<At<String>, At<Secret>>>,
     /// Parts of the backup's plan that the hook may change before restic starts:
     /// `sources`, `tags`, `excludes`, `env`, or `env:NAME` for one variable.
-    #[serde(default)]
-    pub(in crate::config) plan: Vec<At<String>>,
-    /// Secrets by the name that the hook asks for.
-    #[serde(default)]
-    pub(in crate::config) secrets: BTreeMap<At<String>, At<Secret>>,
+    pub(in crate::config) plan: Option<Vec<At<String>>>,
     /// State of its own, kept from run to run.
     pub(in crate::config) state: Option<At<State>>,
     /// Addresses that it may connect to: `127.0.0.1:5432`, `db.internal:5432`, `[::1]:5432`.
     #[serde(default)]
     pub(in crate::config) tcp: Vec<At<String>>,
-    /// Commands of the host, by the names that the hook calls them by.
-    #[serde(default)]
-    pub(in crate::config) commands: BTreeMap<At<String>, Command>,
-    /// HTTP requests.
-    #[serde(default)]
-    pub(in crate::config) http: Vec<At<Http>>,
 }
 
 /// One directory of the host.
@@ -67,6 +66,39 @@ pub(in crate::config) struct Secret {
     pub(in crate::config) credential: Option<At<String>>,
 }
 
+/// The value of a command's variable: a text, or where a secret comes from.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(in crate::config) enum Value {
+    Text(String),
+    Secret(Secret),
+}
+
+// By hand: what serde makes of `untagged` loses the places.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ValueVisitor;
+
+        impl<'de> Visitor<'de> for ValueVisitor {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or the source of a secret")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+                Secret::deserialize(MapAccessDeserializer::new(map)).map(Value::Secret)
+            }
+        }
+
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
 /// State that a hook keeps from run to run.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -92,9 +124,10 @@ pub(in crate::config) struct Command {
     pub(in crate::config) user: Option<At<String>>,
     /// Its working directory, absolute; `/` when not given.
     pub(in crate::config) cwd: Option<At<String>>,
-    /// Its environment, besides `PATH`, `LANG`, `HOME`, `USER`, `LOGNAME` and `SHELL`.
+    /// Its environment, besides `PATH`, `LANG`, `HOME`, `USER`, `LOGNAME` and `SHELL`:
+    /// texts, and secrets, which the hook doesn't get to know.
     #[serde(default)]
-    pub(in crate::config) env: BTreeMap<At<String>, At<String>>,
+    pub(in crate::config) env: BTreeMap<At<String>, At<Value>>,
     /// Names of variables that the hook may set.
     #[serde(default)]
     pub(in crate::config) hook_env: Vec<At<String>>,
