@@ -20,7 +20,7 @@ use hookward_engine::Event;
 use hookward_engine::event::{EventKind, Scope, Trigger};
 
 pub use component::{HOOK, appended, component, component_of, core_module, core_module_saying};
-pub use guests::guest;
+pub use guests::{example, guest};
 
 /// A `before` of a backup, as a manual run would make it.
 #[must_use]

@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-use hookward_tests::guest;
 use hookward_tests::lab::{Finished, Lab, finish};
 use hookward_tests::repository::{lab, snapshots};
 
@@ -16,7 +15,7 @@ pub(crate) fn example(page: &str, part: &str, changes: &[(&str, &str)]) -> Strin
     let text = fs::read_to_string(folder.join("README.md")).unwrap();
     let mut examples = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut example = examples.find(|example| example.contains(part)).unwrap().to_owned();
-    example = example.replace(&format!("{page}.wasm"), guest(page).to_str().unwrap());
+    example = example.replace(&format!("{page}.wasm"), hookward_tests::example(page).to_str().unwrap());
     let names = |text: &str| -> Vec<String> {
         let tables = text.split("[[profile.").skip(1).filter_map(|rest| rest.split('.').next());
         tables.map(str::to_owned).collect()

@@ -50,7 +50,10 @@ impl Server {
                 let (status, body) = answer(&request.line);
                 kept.lock().unwrap().push(request);
                 let length = body.len();
-                drop(write!(stream, "HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"));
+                drop(write!(
+                    stream,
+                    "HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                ));
             }
         });
         Self { url, asked }
