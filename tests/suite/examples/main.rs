@@ -15,6 +15,7 @@ mod least_privilege;
 mod page;
 mod require_path;
 mod server;
+mod story;
 mod systemd_unit;
 mod time_window;
 mod volume_snapshot;
