@@ -195,13 +195,12 @@ fn story_the_dump_hangs() {
 #[test]
 fn story_restic_fails() {
     let Some(server) = database() else { return };
-    let wrong_password = |lab: &Lab| fs::write(lab.path("password"), "wrong").unwrap();
-    let no_repository = |lab: &Lab| fs::remove_file(lab.path("repo/config")).unwrap();
-    let cases: [(fn(&Lab), &str); 2] =
-        [(wrong_password, "wrong password"), (no_repository, "unable to open config file")];
-    for (spoil, why) in cases {
+    for (spoiled, why) in [("password", "wrong password"), ("repo/config", "unable to open config file")] {
         let story = Story::on(&server, &[]);
-        spoil(&story.lab);
+        fs::rename(story.lab.path(spoiled), story.lab.path("spoiled")).unwrap();
+        if spoiled == "password" {
+            fs::write(story.lab.path(spoiled), "wrong").unwrap();
+        }
         let finished = story.run();
         // Its codes have changed over time.
         let alone = code_alone(restic(&story.lab, &["backup", "--no-cache", "/dev/null"]));
