@@ -8,8 +8,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Where guests live, below the workspace.
-const FOLDERS: &[&str] = &["tests/guests", "hooks-examples"];
+/// Where the hooks that come with Hookward live, below the workspace.
+const EXAMPLES: &str = "hooks-examples";
+
+/// Where guests live. A guest of the tests hides an example of the same name.
+const FOLDERS: &[&str] = &["tests/guests", EXAMPLES];
 
 /// The component of the guest in the folder of that name, built if it isn't fresh.
 /// Asks cargo once a process and guest.
@@ -18,23 +21,32 @@ const FOLDERS: &[&str] = &["tests/guests", "hooks-examples"];
 /// When there is no such guest, or it doesn't build.
 #[must_use]
 pub fn guest(name: &str) -> PathBuf {
-    static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
-    // Held through the build: another cargo would only wait for this one.
-    let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(name) {
-        return path.clone();
-    }
-    let path = build(&folder(name));
-    built.insert(name.to_owned(), path.clone());
-    path
+    built(name, FOLDERS)
 }
 
-fn folder(name: &str) -> PathBuf {
+/// The same of a hook that comes with Hookward.
+///
+/// # Panics
+/// When there is no such hook, or it doesn't build.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    built(name, &[EXAMPLES])
+}
+
+fn built(name: &str, folders: &[&str]) -> PathBuf {
+    static BUILT: OnceLock<Mutex<HashMap<PathBuf, PathBuf>>> = OnceLock::new();
+    let folder = folder(name, folders);
+    // Held through the build: another cargo would only wait for this one.
+    let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    built.entry(folder).or_insert_with_key(|folder| build(folder)).clone()
+}
+
+fn folder(name: &str, folders: &[&str]) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in a workspace");
-    let mut candidates = FOLDERS.iter().map(|folder| workspace.join(folder).join(name));
+    let mut candidates = folders.iter().map(|folder| workspace.join(folder).join(name));
     candidates
         .find(|folder| folder.join("Cargo.toml").is_file())
-        .unwrap_or_else(|| panic!("no guest `{name}` in {}", FOLDERS.join(" or ")))
+        .unwrap_or_else(|| panic!("no guest `{name}` in {}", folders.join(" or ")))
 }
 
 fn build(folder: &Path) -> PathBuf {

@@ -81,10 +81,16 @@ impl Lab {
     /// Writes the configuration. `@lab@` is replaced by the lab's directory,
     /// `@probe@` (or the name of any other guest) by the path of its component.
     pub fn configure(&self, text: &str) {
-        let mut text = text.replace("@lab@", self.dir.path().to_str().unwrap());
-        while let Some((head, tail)) = text.split_once('@') {
-            let Some((name, rest)) = tail.split_once('@') else { break };
-            text = format!("{head}{}{rest}", guest(name).display());
+        let text = text.replace("@lab@", self.dir.path().to_str().unwrap());
+        let mut parts = text.split('@').peekable();
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        while let Some(part) = parts.next() {
+            // An at sign may also be one.
+            let is_name = part.bytes().all(|c| c.is_ascii_lowercase() || c == b'-');
+            match parts.next_if(|_| is_name) {
+                Some(rest) => text = format!("{text}{}{rest}", guest(part).display()),
+                None => text = format!("{text}@{part}"),
+            }
         }
         fs::write(self.path("hookward.toml"), text).unwrap();
     }
@@ -217,7 +223,7 @@ const PREBUILT: &str = "HOOKWARD_TESTS_PREBUILT";
 
 /// Programs of the workspace stand beside the directory of the test's own. Built with
 /// the features of the whole workspace, as the tests are: others take minutes.
-fn build_program(name: &str) -> PathBuf {
+pub(crate) fn build_program(name: &str) -> PathBuf {
     if std::env::var_os(PREBUILT).is_none() {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // Said of this test by the cargo that runs it. Build scripts that ask for them

@@ -14,12 +14,13 @@ mod guests;
 pub mod lab;
 pub mod pty;
 pub mod repository;
+pub mod systemd;
 
 use hookward_engine::Event;
 use hookward_engine::event::{EventKind, Scope, Trigger};
 
 pub use component::{HOOK, appended, component, component_of, core_module, core_module_saying};
-pub use guests::guest;
+pub use guests::{example, guest};
 
 /// A `before` of a backup, as a manual run would make it.
 #[must_use]

@@ -230,7 +230,9 @@ impl Draft {
             }
         };
         if part != Part::Env && !self.grant.parts.contains(&part) {
-            return Err(PlanError::NotGranted(format!("this hook may not change the `{part}` of the plan")));
+            return Err(PlanError::NotGranted(format!(
+                "this hook may not change the `{part}` of the plan: grant it in `grants.plan`"
+            )));
         }
         if let Some(why) = &self.closed {
             return Err(PlanError::NotNow(why.clone()));

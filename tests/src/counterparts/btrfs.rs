@@ -50,10 +50,10 @@ impl Btrfs {
         self.root().join("data")
     }
 
-    /// The subvolumes, as paths below the root.
+    /// The subvolumes at any depth, as paths below the root.
     #[must_use]
     pub fn subvolumes(&self) -> Vec<String> {
-        let list = output(Command::new("btrfs").args(["subvolume", "list", "-o"]).arg(self.root()));
+        let list = output(Command::new("btrfs").args(["subvolume", "list"]).arg(self.root()));
         let name = |line: &str| Some(line.rsplit_once(" path ")?.1.to_owned());
         list.lines().filter_map(name).collect()
     }

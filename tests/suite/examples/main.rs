@@ -10,6 +10,12 @@
 )]
 
 mod counterparts;
+mod docker_container;
+mod least_privilege;
 mod page;
 mod require_path;
+mod server;
+mod story;
+mod systemd_unit;
 mod time_window;
+mod volume_snapshot;

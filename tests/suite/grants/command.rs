@@ -151,10 +151,10 @@ async fn variables_that_are_not_left_to_the_hook_are_refused() {
     env.set_env("PGHOST", "here").unwrap();
     env.allow_env("ERROR").unwrap();
     for (given, message) in [
-        (json!([["PGHOST", "there"]]), "the variable `PGHOST` is not left to the hook"),
-        (json!([["PATH", "/tmp"]]), "the variable `PATH` is not left to the hook"),
-        (json!([["LD_PRELOAD", "/tmp/x.so"]]), "the variable `LD_PRELOAD` is not left to the hook"),
-        (json!([["ERROR=x", "y"]]), "the variable `ERROR=x` is not left to the hook"),
+        (json!([["PGHOST", "there"]]), "the variable `PGHOST` is not in `hook-env` of its grant"),
+        (json!([["PATH", "/tmp"]]), "the variable `PATH` is not in `hook-env` of its grant"),
+        (json!([["LD_PRELOAD", "/tmp/x.so"]]), "the variable `LD_PRELOAD` is not in `hook-env` of its grant"),
+        (json!([["ERROR=x", "y"]]), "the variable `ERROR=x` is not in `hook-env` of its grant"),
         (json!([["ERROR", "a\0b"]]), "the value of the variable `ERROR` contains the character U+0000"),
         (json!([["ERROR", "a"], ["ERROR", "b"]]), "the variable `ERROR` is given twice"),
     ] {
@@ -167,7 +167,7 @@ async fn variables_that_are_not_left_to_the_hook_are_refused() {
 async fn stdin_is_only_where_it_is_granted() {
     let given = || json!({ "stdin": "a text" });
     let refused = Call::granting(grant(&["cat"], &[])).runs(given()).refused().await;
-    assert_eq!(refused, "command `c`: it is not granted any stdin");
+    assert_eq!(refused, "command `c`: its grant has no `stdin = true`");
     Call::granting(grant(&["cat"], &[])).runs(json!({ "stdin": "" })).refused().await;
     let mut cat = grant(&["cat"], &[]);
     cat.stdin = true;

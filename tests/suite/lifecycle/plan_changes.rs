@@ -312,7 +312,7 @@ fn explain_says_which_parts_may_be_changed_and_from_which_line() {
 
 #[test]
 fn without_the_grant_nothing_starts() {
-    let lab = lab(&[changing("h", "", "", "").replace(PARTS, "[]")]);
+    let lab = lab(&[changing("h", "", "", "").replace(&format!("plan = {PARTS}"), "")]);
     let finished = run(&lab, &[], &["run", "p"]);
     assert_eq!((finished.code, lab.journal().len()), (78, 0), "{finished:?}");
     assert!(finished.stderr.contains("needs the grant `plan`"), "{finished:?}");
@@ -324,6 +324,6 @@ fn a_hook_that_wants_more_than_its_part_fails() {
     let lab = lab(&[hook.replace(PARTS, "[\"sources\"]")]);
     let (code, run) = report(&lab, &[]);
     assert_eq!((code, arguments(&lab).as_str()), (0, "backup --json LAB/source"), "{run:#}");
-    let expected = "hook \"h\" failed in `before`: not-granted: this hook may not change the `tags` of the plan";
+    let expected = "hook \"h\" failed in `before`: not-granted: this hook may not change the `tags` of the plan: grant it in `grants.plan`";
     assert_eq!(warnings(&run)[0], expected);
 }

@@ -119,13 +119,13 @@ pub(super) enum Refusal {
     Pattern { place: String, pattern: String },
     #[error("the value of `{place}` begins with `-`, which would make an option of the argument `{argument}`")]
     Option { place: String, argument: String },
-    #[error("the variable `{0}` is not left to the hook")]
+    #[error("the variable `{0}` is not in `hook-env` of its grant")]
     Variable(String),
     #[error("the variable `{0}` is given twice")]
     VariableTwice(String),
     #[error("the value of the variable `{0}` contains the character U+0000")]
     Nul(String),
-    #[error("it is not granted any stdin")]
+    #[error("its grant has no `stdin = true`")]
     Stdin,
 }
 
