@@ -129,6 +129,8 @@ pub(crate) fn components(sh: &Shell, folder: &str) -> anyhow::Result<Vec<(String
 /// Builds the example hooks, each to a file of its own name; returns where they are.
 pub(crate) fn hooks(sh: &Shell) -> anyhow::Result<PathBuf> {
     let dir = target_dir(sh)?.join("hooks");
+    // Without what is no longer an example.
+    sh.remove_path(&dir)?;
     sh.create_dir(&dir)?;
     for (name, path) in components(sh, "hooks-examples")? {
         sh.copy_file(path, dir.join(name).with_extension("wasm"))?;
