@@ -1,4 +1,5 @@
 //! Docs that lie are defects: every whole configuration in them must load.
+#![allow(clippy::unwrap_used, reason = "helpers of tests stand outside of test functions")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
