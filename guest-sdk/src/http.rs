@@ -75,9 +75,8 @@ impl Problem {
     }
 
     /// What the host answers when nothing that is granted fits.
-    pub(crate) fn denied(outgoing: &Outgoing) -> Self {
-        let Outgoing { method, url, .. } = outgoing;
-        Self::new(ErrorKind::Denied, format!("the host doesn't allow {method} {url}: grant it in `grants.http`"))
+    pub(crate) fn denied() -> Self {
+        Self::new(ErrorKind::Denied, "the host doesn't allow it: grant it in `grants.http`")
     }
 
     pub(crate) fn too_large(max_body: usize) -> Self {

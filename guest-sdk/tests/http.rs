@@ -144,9 +144,10 @@ fn what_nobody_answers_is_denied() {
     let call = before().route("GET", "http://docker/*", response(200)).http(|_: &Request| None);
     let error = error(call, http::post("http://docker/v1.41/containers/db/stop?t=1"));
     assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.reason(), "the host doesn't allow it: grant it in `grants.http`");
     assert_eq!(
         error.to_string(),
-        "the host doesn't allow POST http://docker/v1.41/containers/db/stop: grant it in `grants.http`"
+        "POST http://docker/v1.41/containers/db/stop: the host doesn't allow it: grant it in `grants.http`"
     );
 }
 
@@ -284,10 +285,7 @@ fn redirects_to_another_origin_lose_what_is_private() {
 #[test]
 fn redirects_that_are_not_followed() {
     let report = redirected("GET", 302, "http://one.example/x?y=secret");
-    assert_eq!(
-        report.error(),
-        Some("GET https://one.example/a/b: redirected from https to http (http://one.example/x)")
-    );
+    assert_eq!(report.error(), Some("GET https://one.example/a/b: redirected from https to http"));
     assert_eq!(report.requests.len(), 1);
     let report = redirected("GET", 302, "file:///etc/passwd");
     assert_eq!(
@@ -326,5 +324,5 @@ fn a_redirect_is_denied_where_it_leads() {
     let report = before()
         .route("GET", "http://h/", response(302).header("location", "http://inside/admin"))
         .run(|_: &Event| http::get("http://h/").send().map(drop));
-    assert_eq!(report.error(), Some("the host doesn't allow GET http://inside/admin: grant it in `grants.http`"));
+    assert_eq!(report.error(), Some("GET http://inside/admin: the host doesn't allow it: grant it in `grants.http`"));
 }

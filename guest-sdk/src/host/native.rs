@@ -96,7 +96,7 @@ pub(crate) fn http(outgoing: &Outgoing) -> Result<Incoming, Problem> {
             };
         }
     }
-    Err(Problem::denied(outgoing))
+    Err(Problem::denied())
 }
 
 /// Does something with the state of the call.

@@ -57,6 +57,32 @@ impl Error {
         self.problem.kind
     }
 
+    /// What went wrong, without the method and the URL: a URL may be as good as a
+    /// password. To [`Display`](fmt::Display) the error is all of it.
+    ///
+    /// ```
+    /// use hookward_sdk::http;
+    /// use hookward_sdk::prelude::*;
+    /// use hookward_sdk::testing::{self, Call, response};
+    ///
+    /// fn tell(_: &Event) -> Result<(), String> {
+    ///     // Who knows the path can write there.
+    ///     let sent = http::post("https://chat.example/hooks/7hK2").text("hello").send();
+    ///     sent.and_then(|response| response.error_for_status()).map_err(|error| error.reason().to_owned())?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let call = Call::new(testing::event(EventKind::Before));
+    /// assert_eq!(
+    ///     call.route("POST", "https://chat.example/*", response(404)).run(tell).error(),
+    ///     Some("status 404")
+    /// );
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.problem.message
+    }
+
     /// The status, when that is the problem.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -70,12 +96,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, url, problem } = self;
-        match problem.kind {
-            // This one names both by itself.
-            ErrorKind::Denied => f.write_str(&problem.message),
-            _ if url.is_empty() => write!(f, "{method}: {}", problem.message),
-            _ => write!(f, "{method} {url}: {}", problem.message),
-        }
+        let space = if url.is_empty() { "" } else { " " };
+        write!(f, "{method}{space}{url}: {}", problem.message)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn next(outgoing: &Outgoing, incoming: &Incoming) -> Result<Option<Ou
     };
     let url = outgoing.url.join(location).map_err(|message| Problem::new(ErrorKind::Redirect, message))?;
     if outgoing.url.secure && !url.secure {
-        return Err(Problem::new(ErrorKind::Redirect, format!("redirected from https to http ({url})")));
+        return Err(Problem::new(ErrorKind::Redirect, "redirected from https to http"));
     }
     let mut next = Outgoing { url, ..outgoing.clone() };
     if becomes_get(incoming.status, &outgoing.method) {

@@ -16,23 +16,22 @@ const WRITE: usize = 4096;
 const READ: u64 = 64 * 1024;
 
 pub(crate) fn http(outgoing: &Outgoing) -> Result<Incoming, Problem> {
-    let failed = |code: &ErrorCode| codes::problem(code, outgoing);
     let request = request(outgoing)?;
     let body = match outgoing.body.as_slice() {
         [] => None,
         _ => Some(request.body().map_err(|()| refused("body"))?),
     };
-    let future = outgoing_handler::handle(request, options(outgoing.timeout)?).map_err(|code| failed(&code))?;
+    let future = outgoing_handler::handle(request, options(outgoing.timeout)?).map_err(|code| codes::problem(&code))?;
     // The host starts to read the body when the request is on its way, not before.
-    let sent = body.map_or(Ok(()), |body| send(body, &outgoing.body).map_err(|code| code.as_ref().map(failed)));
+    let sent = body.map_or(Ok(()), |body| send(body, &outgoing.body).map_err(|code| code.as_ref().map(codes::problem)));
     match (wait(&future), sent) {
         // A server may answer before it has read everything.
         (Ok(response), _) => receive(&response, outgoing.max_body).map_err(|code| match code {
-            ReadError::Code(code) => failed(&code),
+            ReadError::Code(code) => codes::problem(&code),
             ReadError::TooLarge => Problem::too_large(outgoing.max_body),
             ReadError::Other(message) => Problem::new(ErrorKind::Protocol, message),
         }),
-        (Err(Some(code)), _) => Err(failed(&code)),
+        (Err(Some(code)), _) => Err(codes::problem(&code)),
         (Err(None), Err(Some(problem))) => Err(problem),
         (Err(None), _) => Err(Problem::new(ErrorKind::Protocol, "the host gave no response")),
     }

@@ -396,7 +396,7 @@ fn what_cannot_be_reached_is_told() {
     assert_eq!(
         call().run(docker_container::run).error(),
         Some(
-            "a can't be looked at: the host doesn't allow GET http://docker/v1.41/containers/a/json: grant it in \
+            "a can't be looked at: GET http://docker/v1.41/containers/a/json: the host doesn't allow it: grant it in \
              `grants.http`"
         )
     );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookward_sdk::Event;
-use hookward_sdk::http::{self, ErrorKind, Request, Response};
+use hookward_sdk::http::{self, Request, Response};
 
 use crate::config::{Config, Style};
 use crate::report;
@@ -30,7 +30,7 @@ pub(crate) fn send(event: &Event, signal: Signal, config: &Config) -> Result<boo
     // Along a redirect the body would be lost, and the ping with it.
     let response = request.timeout(TIMEOUT).redirects(0).send();
     response
-        .map_err(|error| reason(&error))
+        .map_err(|error| error.reason().to_owned())
         .and_then(|response| check(&response, &url))
         .map_err(|reason| format!("the ping `{}` was not taken: {reason}", signal.name()))?;
     Ok(true)
@@ -56,16 +56,6 @@ fn uptime_kuma(event: &Event, signal: Signal, url: &str) -> Option<Request> {
     let message: String = report::headline(event).chars().take(MESSAGE).collect();
     let duration = event.outcome.as_ref().map(|outcome| outcome.duration_ms.to_string()).unwrap_or_default();
     Some(http::get(path).query(&[("status", status), ("msg", &message), ("ping", &duration)]))
-}
-
-/// Why there was no answer, without the URL.
-fn reason(error: &http::Error) -> String {
-    let text = error.to_string();
-    match (error.kind(), text.split_once(": ")) {
-        (ErrorKind::Denied, _) => "the host doesn't allow it: name the server in `grants.http`".to_owned(),
-        (_, Some((_, message))) => message.to_owned(),
-        (_, None) => "the request failed".to_owned(),
-    }
 }
 
 fn check(response: &Response, url: &str) -> Result<(), String> {

@@ -206,7 +206,7 @@ fn an_error_tells_the_answer_and_never_the_url() {
     let denied = Call::new(event(EventKind::Before)).config(json!({"url": url()})).run(healthchecks::run);
     assert_eq!(
         denied.error(),
-        Some("the ping `start` was not taken: the host doesn't allow it: name the server in `grants.http`")
+        Some("the ping `start` was not taken: the host doesn't allow it: grant it in `grants.http`")
     );
     let broken = format!("hc-ping.com/{UUID}");
     let report = run(event(EventKind::Before), json!({"url": broken}));
