@@ -1,7 +1,9 @@
 //! What authors want of the contract's types beyond their fields.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
 
 use crate::{Event, EventKind, HookResult, Level, Outcome, Scope, Status, Summary, Trigger};
 
@@ -70,6 +72,15 @@ impl Event {
     #[must_use]
     pub fn snapshot_id(&self) -> Option<&str> {
         self.outcome.as_ref()?.snapshot_id.as_deref()
+    }
+
+    /// When the run began, in milliseconds: the same in each of its events, also in one
+    /// that was owed for days. None when the run's id tells no time, which happens in
+    /// tests only.
+    #[must_use]
+    pub fn started_at(&self) -> Option<SystemTime> {
+        let (seconds, nanos) = Uuid::parse_str(&self.run_id).ok()?.get_timestamp()?.to_unix();
+        SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
     }
 
     /// The profile's name for messages: `-` when there is no profile.

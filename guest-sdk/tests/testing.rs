@@ -1,5 +1,7 @@
 //! The test door: what it records, and what happens without it.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use hookward_sdk::prelude::*;
 use hookward_sdk::testing::{self, Call};
 use hookward_sdk::{Level, debug, trace};
@@ -126,6 +128,16 @@ fn the_builder_sets_what_it_says() {
     assert_eq!(failed, ["ping"]);
     assert_eq!(outcome.duration().as_millis(), 1500);
     assert_eq!(outcome.hooks[0].duration().as_millis(), 20);
+}
+
+#[test]
+fn a_run_tells_when_it_began() {
+    let began = |id: &str| testing::event(EventKind::Finally).run_id(id).build().started_at();
+    let time = UNIX_EPOCH + Duration::from_millis(1_733_357_513_790);
+    assert_eq!(began("01939428-ac3e-7c61-a6f5-57ba2d5a0b7e"), Some(time));
+    // Random ones know nothing.
+    assert_eq!(began("f47ac10b-58cc-4372-a567-0e02b2c3d479"), None);
+    assert_eq!(began("of yesterday"), None);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use hookward_sdk::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 mod config;
 mod container;
@@ -141,12 +140,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// When the run began. Unknown is long ago.
 fn began(event: &Event) -> Timestamp {
-    Uuid::parse_str(&event.run_id)
-        .ok()
-        .and_then(|id| id.get_timestamp())
-        .and_then(|time| i64::try_from(time.to_unix().0).ok())
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .unwrap_or(Timestamp::MIN)
+    event.started_at().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(Timestamp::MIN)
 }
 
 fn list(containers: &[String]) -> String {

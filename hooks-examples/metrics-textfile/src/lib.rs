@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime};
 
 use hookward_sdk::prelude::*;
-use uuid::Uuid;
 
 mod config;
 mod file;
@@ -42,12 +41,7 @@ pub fn run(event: &Event) -> Result<(), String> {
 /// When the run ended, since 1970. Its id knows when it began, so this stays the same
 /// in a call that is repeated, and in one that was owed for hours.
 fn ended(event: &Event, outcome: &Outcome) -> Duration {
-    let began = Uuid::parse_str(&event.run_id).ok().and_then(|id| id.get_timestamp());
-    match began {
-        Some(began) => {
-            let (seconds, nanos) = began.to_unix();
-            Duration::new(seconds, nanos).saturating_add(outcome.duration())
-        }
-        None => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
-    }
+    let ended =
+        event.started_at().and_then(|began| began.checked_add(outcome.duration())).unwrap_or_else(SystemTime::now);
+    ended.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

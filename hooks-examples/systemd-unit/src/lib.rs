@@ -4,7 +4,6 @@
 use hookward_sdk::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 mod config;
 mod systemd;
@@ -139,11 +138,10 @@ fn left_down(event: &Event, config: &Config) -> Vec<String> {
 
 /// When the run began, in whole seconds as systemd tells times. Unknown is long ago.
 fn began(event: &Event) -> Timestamp {
-    Uuid::parse_str(&event.run_id)
-        .ok()
-        .and_then(|id| id.get_timestamp())
-        .and_then(|time| i64::try_from(time.to_unix().0).ok())
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+    event
+        .started_at()
+        .and_then(|time| Timestamp::try_from(time).ok())
+        .and_then(|time| Timestamp::from_second(time.as_second()).ok())
         .unwrap_or(Timestamp::MIN)
 }
 
