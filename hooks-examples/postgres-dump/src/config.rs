@@ -30,7 +30,7 @@ pub(crate) struct Config {
     command: Option<String>,
     #[serde(default = "pg_globals")]
     pub(crate) globals_command: String,
-    pub(crate) list_command: Option<String>,
+    pub(crate) check_command: Option<String>,
 }
 
 /// What pg_dump writes.
@@ -59,8 +59,8 @@ impl Config {
                 return Err(ConfigError::new(key, "its dump would be `globals.sql`, as that of `globals = true`"));
             }
         }
-        if config.list_command.is_some() && (config.all || config.format() == Format::Plain) {
-            return Err(ConfigError::new("list-command", "pg_restore lists dumps of `format = \"custom\"` only"));
+        if config.check_command.is_some() && (config.all || config.format() == Format::Plain) {
+            return Err(ConfigError::new("check-command", "pg_restore reads dumps of `format = \"custom\"` only"));
         }
         Ok(config)
     }

@@ -64,7 +64,7 @@ fn of_database(database: &str, config: &Config) -> Dump {
         file: format!("{database}.{ending}"),
         whole,
         min_size: config.min_size.as_u64(),
-        verify: config.list_command.as_ref().map(|name| Verify { command: command(name), says: None }),
+        verify: config.check_command.as_ref().map(|name| Verify { command: command(name), says: None }),
         beside: &[],
     }
 }

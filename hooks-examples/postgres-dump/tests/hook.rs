@@ -46,7 +46,7 @@ fn before(dir: &Path, config: &Value) -> Report {
         .command("pg-dump", writer(dir, if config["format"] == "plain" { PLAIN } else { CUSTOM }))
         .command("pg-dumpall", writer(dir, CLUSTER))
         .command("pg-globals", writer(dir, CLUSTER))
-        .command("pg-restore-list", |_: &Invocation| output("; Archive created at\n"))
+        .command("pg-restore-check", |_: &Invocation| output(""))
         .run(postgres_dump::run)
 }
 
@@ -70,7 +70,7 @@ fn every_database_is_dumped_after_the_roles() {
     let dir = directory();
     let report = before(
         dir.path(),
-        &json!({"databases": ["app", "wiki"], "globals": true, "list-command": "pg-restore-list", "min-size": 7}),
+        &json!({"databases": ["app", "wiki"], "globals": true, "check-command": "pg-restore-check", "min-size": 7}),
     );
     assert!(report.is_ok(), "{report:?}");
     assert_eq!(
@@ -78,9 +78,9 @@ fn every_database_is_dumped_after_the_roles() {
         [
             "pg-globals globals.sql.partial",
             "pg-dump app app.dump.partial",
-            "pg-restore-list app.dump.partial",
+            "pg-restore-check app.dump.partial",
             "pg-dump wiki wiki.dump.partial",
-            "pg-restore-list wiki.dump.partial",
+            "pg-restore-check wiki.dump.partial",
         ]
     );
     assert_eq!(sources(&report), ["/srv/dumps/globals.sql", "/srv/dumps/app.dump", "/srv/dumps/wiki.dump"]);
@@ -128,20 +128,20 @@ fn a_format_that_the_command_does_not_write_is_told() {
 }
 
 #[test]
-fn a_dump_that_cannot_be_listed_is_none() {
+fn a_dump_that_cannot_be_read_is_none() {
     let dir = directory();
     fs::write(dir.path().join("app.dump"), "yesterday").unwrap();
-    let config = json!({"databases": ["app"], "list-command": "list"});
+    let config = json!({"databases": ["app"], "check-command": "check"});
     let report = call(dir.path(), EventKind::Before, &config)
         .command("pg-dump", writer(dir.path(), CUSTOM))
-        .command("list", |_: &Invocation| {
+        .command("check", |_: &Invocation| {
             output("").code(1).stderr("pg_restore: error: could not read from input file: end of file\n")
         })
         .run(postgres_dump::run);
     assert_eq!(
         report.error(),
         Some(
-            "no dump of database app: it was written, and is damaged: command `list` ended with exit code 1: \
+            "no dump of database app: it was written, and is damaged: command `check` ended with exit code 1: \
              pg_restore: error: could not read from input file: end of file"
         )
     );
@@ -196,8 +196,8 @@ fn settings_that_make_no_sense_are_told() {
             "`format`: pg_dumpall, which `all = true` is for, writes `plain` only",
         ),
         (
-            json!({"all": true, "list-command": "l"}),
-            "`list-command`: pg_restore lists dumps of `format = \"custom\"` only",
+            json!({"all": true, "check-command": "l"}),
+            "`check-command`: pg_restore reads dumps of `format = \"custom\"` only",
         ),
         (
             json!({"databases": ["a"]}),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::User;
 use tempfile::TempDir;
 
-use super::{command, home, left_out, output, program, servant};
+use super::{command, home, left_out, output, program, servant, wait_for};
 
 /// A running server with the superuser `postgres`, who needs no password.
 #[derive(Debug)]
@@ -47,6 +47,46 @@ impl Postgres {
     #[must_use]
     pub fn sql(&self, database: &str, sql: &str) -> String {
         self.tool("psql", &["-XAtq", "-h", self.path(), "-U", "postgres", "-d", database, "-c", sql])
+    }
+
+    /// Whom it runs as, if that isn't the test's own user.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_ref().map(|user| user.name.as_str())
+    }
+
+    /// Gives a file to the server's user.
+    pub fn own(&self, path: &Path) {
+        if let Some(user) = &self.user {
+            nix::unistd::chown(path, Some(user.uid), Some(user.gid)).unwrap();
+        }
+    }
+
+    /// From now on this role needs its password.
+    pub fn ask_for_password(&self, role: &str) {
+        let file = self.dir.path().join("data/pg_hba.conf");
+        let rules = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("local all {role} scram-sha-256\n{rules}")).unwrap();
+        self.tool("pg_ctl", &["--pgdata", "data", "reload"]);
+        wait_for("the new rules", || {
+            let mut command = command(self.bin.join("psql"), None, self.dir.path());
+            !command
+                .args(["-w", "-h", self.path(), "-U", role, "-d", "postgres", "-c", ""])
+                .output()
+                .unwrap()
+                .status
+                .success()
+        });
+    }
+
+    /// Feeds a dump to one of its programs, as the test's own user: the file is the
+    /// last of the arguments.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn restore(&self, program: &str, args: &[&str], database: &str, file: &Path) {
+        let mut command = command(self.bin.join(program), None, self.dir.path());
+        output(command.args(["-h", self.path(), "-U", "postgres", "-d", database]).args(args).arg(file));
     }
 
     /// One of its programs, run to its end.

@@ -11,8 +11,10 @@
 
 mod counterparts;
 mod docker_container;
+mod ground;
 mod least_privilege;
 mod page;
+mod postgres_dump;
 mod require_path;
 mod server;
 mod story;

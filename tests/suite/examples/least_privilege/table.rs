@@ -29,9 +29,9 @@ pub(super) const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ("postgres-dump 1", "commands.pg-globals", "before", &["no command `pg-globals` is granted to this hook"]),
     (
         "postgres-dump 1",
-        "commands.pg-restore-list",
+        "commands.pg-restore-check",
         "before",
-        &["no command `pg-restore-list` is granted to this hook"],
+        &["no command `pg-restore-check` is granted to this hook"],
     ),
     ("postgres-dump 1", "dirs.0", "before", &["does it exist, and does the hook's `dirs` grant show it as /dumps?"]),
     ("postgres-dump 2", "dirs.0", "before", &["does it exist, and does the hook's `dirs` grant show it as /dumps?"]),
