@@ -9,14 +9,17 @@
     reason = "the whole crate is tests"
 )]
 
+mod command;
 mod counterparts;
 mod docker_container;
 mod ground;
 mod least_privilege;
+mod mysql_dump;
 mod page;
 mod postgres_dump;
 mod require_path;
 mod server;
+mod sqlite_backup;
 mod story;
 mod systemd_unit;
 mod time_window;
