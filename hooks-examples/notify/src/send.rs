@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookward_sdk::http::{self, ErrorKind, Response};
+use hookward_sdk::http::{Error, Response};
 
 use crate::credential::Credential;
 use crate::message::Message;
@@ -34,25 +34,23 @@ fn to_one(target: &Target, message: &Message<'_>) -> Result<(), String> {
     let read =
         |credential: Option<Credential<'_>>| credential.map_or(Ok(String::new()), |credential| credential.read());
     let (place, token) = (read(target.place())?, read(target.token())?);
-    let request = services::request(target, message, &place, &token).map_err(|error| reason(&error))?;
+    // The URL may be the credential.
+    let reason = |error: Error| error.reason().to_owned();
+    let request = services::request(target, message, &place, &token).map_err(reason)?;
     // Along a redirect a POST would become a GET, and the message be lost.
-    let response = request.timeout(TIMEOUT).redirects(0).send().map_err(|error| reason(&error))?;
-    check(&response, &[&place, path(&place), &token])
+    let response = request.timeout(TIMEOUT).redirects(0).send().map_err(reason)?;
+    check(&response, &hidden(&place, &token))
 }
 
-/// The part of a URL that some servers repeat.
-fn path(url: &str) -> &str {
-    url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path)
-}
+/// Shorter ones stand for nothing: a version, the number of an account.
+const SHORTEST_PART: usize = 8;
 
-/// Why there was no answer, without the URL.
-fn reason(error: &http::Error) -> String {
-    let text = error.to_string();
-    match (error.kind(), text.split_once(": ")) {
-        (ErrorKind::Denied, _) => "the host doesn't allow it: name the server in `grants.http`".to_owned(),
-        (_, Some((_, message))) => message.to_owned(),
-        (_, None) => "the request failed".to_owned(),
-    }
+/// What some servers repeat of a request: the longest first, so that no part of it is
+/// left.
+fn hidden<'a>(place: &'a str, token: &'a str) -> Vec<&'a str> {
+    let path = place.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+    let parts = path.split(['/', '?', '&', '=']).filter(|part| part.len() >= SHORTEST_PART);
+    [place, path, token].into_iter().chain(parts).filter(|text| !text.is_empty()).collect()
 }
 
 fn check(response: &Response, hidden: &[&str]) -> Result<(), String> {
@@ -67,7 +65,7 @@ fn check(response: &Response, hidden: &[&str]) -> Result<(), String> {
         reason.push_str(", the server has moved: give the URL that it redirects to");
     }
     let mut told = response.text();
-    for hidden in hidden.iter().filter(|hidden| !hidden.is_empty()) {
+    for hidden in hidden {
         told = told.replace(hidden, "***");
     }
     let told: String = told.trim().chars().take(TOLD).collect();

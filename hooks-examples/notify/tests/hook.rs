@@ -393,7 +393,7 @@ fn all_targets_are_tried_and_all_errors_told() {
         Some(
             "the message was not taken by targets[0], telegram: status 404: no bot*** here; targets[1], discord: \
              status 429, Retry-After 7: Cannot POST /***; targets[2], slack: no secret `missing` is granted: grant \
-             it in `grants.secrets.missing`; targets[4], webhook: the host doesn't allow it: name the server in \
+             it in `grants.secrets.missing`; targets[4], webhook: the host doesn't allow it: grant it in \
              `grants.http`"
         )
     );

@@ -6,6 +6,7 @@
 
 mod btrfs;
 mod container;
+mod http;
 mod mariadb;
 mod postgres;
 
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 
 pub use self::btrfs::Btrfs;
 pub use self::container::Podman;
+pub use self::http::{Answer, Received, Recorder};
 pub use self::mariadb::MariaDb;
 pub use self::postgres::Postgres;
 use crate::lab::PATIENCE;

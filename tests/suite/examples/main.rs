@@ -9,12 +9,15 @@
     reason = "the whole crate is tests"
 )]
 
+mod authority;
 mod command;
 mod counterparts;
 mod docker_container;
 mod ground;
+mod healthchecks;
 mod least_privilege;
 mod mysql_dump;
+mod notify;
 mod page;
 mod postgres_dump;
 mod require_path;
