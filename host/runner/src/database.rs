@@ -7,6 +7,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -63,6 +64,39 @@ fn meaning(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{known} ({error})")
+}
+
+/// One file, opened when it is first used, and anew after an error.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    schema: &'static Schema,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Database {
+    pub(crate) fn new(path: PathBuf, schema: &'static Schema) -> Self {
+        Self { path, schema, connection: Mutex::default() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = match held.take() {
+            Some(connection) => connection,
+            None => open(&self.path, self.schema)?,
+        };
+        let done =
+            act(&mut connection).map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })?;
+        *held = Some(connection);
+        Ok(done)
+    }
 }
 
 /// Opens a file, and makes it if there is none.

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::run::Job;
 use super::template::{Pattern, Template};
 use super::variables::{is_name, is_reserved};
+use super::written::Written;
 use super::{Invocation, shown};
 
 /// Bytes of stdout, and of stderr, that are kept where nothing is said: a listing
@@ -13,7 +16,8 @@ use super::{Invocation, shown};
 const OUTPUT: usize = 1 << 20;
 
 /// A command that a hook may run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 #[non_exhaustive]
 pub struct CommandGrant {
     program: String,
@@ -218,6 +222,11 @@ impl CommandGrant {
     /// Names of the variables that the hook may set.
     pub fn hook_env(&self) -> impl Iterator<Item = &str> {
         self.hook_env.iter().map(String::as_str)
+    }
+
+    /// The variables that the command is given, with their values.
+    pub(super) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.env
     }
 
     /// What a hook asks for, if all of it is granted.

@@ -11,7 +11,7 @@ use super::diagnostic::{ConfigError, Diagnostic, Place, suggest};
 use super::load::Loaded;
 use super::schema::{self, At};
 use super::value::Checker;
-use super::{Config, Password, Profile, Repository, ResticSettings, hook};
+use super::{Config, Password, Profile, Repository, ResticSettings, Retention, hook};
 
 /// The environment.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -24,6 +24,7 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         repositories: BTreeMap::new(),
         profiles: BTreeMap::new(),
         hooks: Vec::new(),
+        journal: Retention::default(),
     };
 
     let mut limits = Limits::default();
@@ -37,6 +38,16 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         if let Some(binary) = binary.and_then(|binary| check.program("`binary`", binary)) {
             config.restic.binary = binary;
         }
+    }
+
+    if let Some((loaded, journal)) = once(files, "[journal]", |file| file.journal.as_ref(), &mut errors) {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        let schema::Journal { keep, keep_runs } = journal.get();
+        let default = Retention::default();
+        config.journal = Retention {
+            keep: keep.as_ref().and_then(|keep| check.duration("keep", keep)).unwrap_or(default.keep),
+            keep_runs: keep_runs.unwrap_or(default.keep_runs),
+        };
     }
 
     // Names first: a profile may stand before its repository.
@@ -191,6 +202,7 @@ fn resolve_profile(
         (operation.to_owned(), args.collect())
     });
     let args = args.collect();
+    let max_duration = profile.max_duration.as_ref().and_then(|at| check.positive_duration("max-duration", at));
     let hooks = hook::hooks(check, Scope::Profile, &profile.hook, limits, &mut BTreeMap::new());
     Some(Profile {
         name: name?,
@@ -199,6 +211,7 @@ fn resolve_profile(
         tags,
         args,
         skip_exit_code: profile.skip_exit_code.unwrap_or_default(),
+        max_duration,
         hooks,
         location: check.location(at),
     })
