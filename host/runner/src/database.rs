@@ -83,17 +83,13 @@ impl Database {
         &self.path
     }
 
-    pub(crate) fn with<T>(
-        &self,
-        act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, DatabaseError> {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
         let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut connection = match held.take() {
             Some(connection) => connection,
             None => open(&self.path, self.schema)?,
         };
-        let done =
-            act(&mut connection).map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })?;
+        let done = act(&mut connection).map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })?;
         *held = Some(connection);
         Ok(done)
     }

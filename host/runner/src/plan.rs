@@ -202,6 +202,12 @@ impl Plan {
         in_order(self.hooks.iter().filter(|hook| hook.on.contains(&kind)), kind)
     }
 
+    /// The locks of the run, in the one order in which they are taken.
+    #[must_use]
+    pub fn locks(&self) -> Vec<Name> {
+        self.profile_lock().into_iter().chain(self.exclusive_names().into_iter().map(Name::Exclusive)).collect()
+    }
+
     /// The lock of the run's profile, if it has one and calls a hook.
     #[must_use]
     pub fn profile_lock(&self) -> Option<Name> {

@@ -1,0 +1,138 @@
+//! systemd units: a service and a timer of a profile, and recovery at boot.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hookward_engine::EventKind;
+use hookward_runner::config::{Config, HookSpec, Profile};
+use hookward_runner::restic::process::GRACE;
+
+use crate::args::Systemd;
+use crate::output;
+use crate::session::{Problem, Session};
+
+/// What is added to the time that a run may take to end, for what is not counted.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Name of the unit that recovers at boot.
+const RECOVER: &str = "hookward-recover.service";
+
+pub(crate) fn systemd(session: &Session, args: &Systemd) -> anyhow::Result<i32> {
+    let path = session.config_path()?;
+    let path = std::path::absolute(&path).with_context(|| format!("cannot find {}", path.display()))?;
+    let config = session.config()?;
+    let profile = config.profile(&args.profile).map_err(|error| Problem::Plan(error.into()))?;
+    let program = std::env::current_exe().context("cannot find hookward's own program")?;
+    let state = std::path::absolute(session.state_dir()).context("cannot find the state directory")?;
+    let common = Common { program: quoted(&program), state: quoted(&state), cache: quoted(&session.cache_dir()) };
+    let name = format!("hookward-{}", profile.name);
+    let units = [
+        (format!("{name}.service"), service(&common, &config, profile, &path)),
+        (format!("{name}.timer"), timer(profile, &args.on_calendar)),
+        (RECOVER.to_owned(), recover(&common)),
+    ];
+    match &args.dir {
+        Some(dir) => {
+            for (name, unit) in &units {
+                let path = dir.join(name);
+                std::fs::write(&path, unit).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+        None => {
+            let text: Vec<_> = units.iter().map(|(name, unit)| format!("# {name}\n{unit}")).collect();
+            output::result(text.join("\n").trim_end())?;
+        }
+    }
+    Ok(0)
+}
+
+struct Common {
+    program: String,
+    state: String,
+    cache: String,
+}
+
+fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> String {
+    let Common { program, state, cache } = common;
+    let hooks: Vec<_> = hooks(config, profile).collect();
+    let mut unit = String::new();
+    let mut line = |text: std::fmt::Arguments<'_>| drop(writeln!(unit, "{text}"));
+    let name = &profile.name;
+    line(format_args!("[Unit]"));
+    line(format_args!("Description=Backup of the profile {name} by Hookward"));
+    line(format_args!("After=network-online.target {RECOVER}"));
+    line(format_args!("Wants=network-online.target"));
+    line(format_args!("# OnFailure=UNIT starts a unit when a run fails, or could not begin."));
+    line(format_args!("\n[Service]"));
+    line(format_args!("Type=oneshot"));
+    line(format_args!("Environment=\"HOOKWARD_STATE_DIR={state}\" \"HOOKWARD_CACHE_DIR={cache}\""));
+    line(format_args!("ExecStart=\"{program}\" run --config \"{}\" --trigger scheduled --wait {name}", quoted(path)));
+    if profile.skip_exit_code != 0 {
+        line(format_args!("# A run that a hook skipped is none that failed."));
+        line(format_args!("SuccessExitStatus={}", profile.skip_exit_code));
+    }
+    let credentials: BTreeSet<_> = hooks
+        .iter()
+        .flat_map(|hook| hook.grants.secrets.values().filter_map(|secret| secret.value.credential_name()))
+        .collect();
+    for credential in credentials {
+        line(format_args!("LoadCredential={credential}:/etc/hookward/credentials/{credential}"));
+    }
+    line(format_args!("# Signals go to hookward alone, which passes them on and calls what is owed."));
+    line(format_args!("KillMode=mixed"));
+    line(format_args!("# restic's {} s, and the hooks after it at their limits.", GRACE.as_secs()));
+    line(format_args!("TimeoutStopSec={}", stop(&hooks).as_secs()));
+    line(format_args!("# A oneshot service has no other limit of time; max-duration of the profile is one."));
+    line(format_args!("TimeoutStartSec=infinity"));
+    unit
+}
+
+/// Every hook that a run of the profile may call.
+fn hooks<'a>(config: &'a Config, profile: &'a Profile) -> impl Iterator<Item = &'a HookSpec> {
+    let repository = config.repositories.get(&profile.repository);
+    let of_repository = repository.into_iter().flat_map(|repository| &repository.hooks);
+    let all = config.hooks.iter().chain(of_repository).chain(&profile.hooks);
+    all.filter(|hook| hook.operations.contains("backup"))
+}
+
+/// The longest that a run may take to end after a signal.
+fn stop(hooks: &[&HookSpec]) -> Duration {
+    let calls = hooks.iter().flat_map(|hook| {
+        let after = hook.on.iter().filter(|event| matches!(event, EventKind::Cancelled | EventKind::Finally));
+        after.map(|_| {
+            let pauses: Duration = (1..hook.retry.attempts).filter_map(|attempt| hook.retry.pause(attempt)).sum();
+            hook.limits.timeout.saturating_mul(hook.retry.attempts).saturating_add(pauses)
+        })
+    });
+    calls.fold(GRACE + MARGIN, Duration::saturating_add)
+}
+
+fn timer(profile: &Profile, calendar: &str) -> String {
+    let name = &profile.name;
+    format!(
+        "[Unit]\nDescription=When the profile {name} is backed up by Hookward\n\n\
+         [Timer]\nOnCalendar={calendar}\n# A backup that the machine was off for is made up for.\nPersistent=true\n\
+         RandomizedDelaySec=5m\n\n[Install]\nWantedBy=timers.target\n"
+    )
+}
+
+fn recover(common: &Common) -> String {
+    let Common { program, state, cache } = common;
+    format!(
+        "[Unit]\nDescription=What backups owe that ended with the machine, by Hookward\n\
+         After=local-fs.target network-online.target\nWants=network-online.target\n\n\
+         [Service]\nType=oneshot\n\
+         Environment=\"HOOKWARD_STATE_DIR={state}\" \"HOOKWARD_CACHE_DIR={cache}\"\n\
+         ExecStart=\"{program}\" recover --wait\nKillMode=mixed\nTimeoutStartSec=infinity\n\n\
+         [Install]\nWantedBy=multi-user.target\n"
+    )
+}
+
+/// A path within double quotes of a unit's line: `%` and `$` mean something there.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$")
+}
