@@ -8,6 +8,7 @@ use rusqlite::{Transaction, params};
 
 use super::kept::{Closing, KeptHook, ResticProcess, is_over};
 use super::{Durable, Journal, JournalError, Kept, OpenRun, RunLock, Verdict, now, number_of};
+use crate::config::GrantSpec;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::process;
@@ -85,9 +86,14 @@ impl Journal {
 
 fn kept(prepared: &Prepared) -> Kept {
     let plan = &prepared.plan;
-    let hooks = prepared.hooks().map(|(spec, hook)| KeptHook {
-        spec: spec.clone(),
-        component: hook.ok().map(|hook| hook.component().inspection().digest),
+    let hooks = prepared.hooks().map(|(spec, hook)| {
+        let component = hook.ok().map(|hook| hook.component().inspection().digest);
+        let mut hook = KeptHook { spec: spec.clone(), component };
+        // What nobody needs is not kept: settings may hold what they should not.
+        if !is_called_later(&hook) {
+            (hook.spec.config, hook.spec.grants) = (Vec::new(), GrantSpec::default());
+        }
+        hook
     });
     Kept { host: plan.host.clone(), sources: plan.sources.clone(), tags: plan.tags.clone(), hooks: hooks.collect() }
 }
