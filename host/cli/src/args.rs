@@ -47,7 +47,7 @@ Exit codes: restic's own when it ran; 0 also when a hook skipped the run;
 78 configuration or component unusable, nothing started; 79 another run of the
 profile is under way; 80 a required hook kept the gate shut, restic was not
 started; 81 restic finished well, a required hook failed after it; 129, 130, 143
-cancelled by a signal before restic started.";
+cancelled by a signal before restic started (143 also: max-duration was over).";
 
 /// Options of every subcommand.
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ pub(crate) struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
-    /// Directory of locks
+    /// Directory of locks, the journal and the state of hooks
     #[arg(long, global = true, value_name = "DIR", env = environment::STATE_DIR, value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
     /// Directory of compiled components
@@ -105,6 +105,13 @@ pub(crate) enum Command {
     Exec(Exec),
     #[command(flatten)]
     Operation(Operation),
+    /// Look at runs that were, and at those that go on
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Pay what runs owe whose processes are gone: for the boot, and for after a crash
+    Recover(Recover),
+    /// Write systemd units: a service and a timer for a profile, and recovery at boot
+    Systemd(Systemd),
     /// Write a commented hookward.toml
     Init(Init),
     /// Check the configuration and every component; start nothing
@@ -256,6 +263,47 @@ pub(crate) struct Init {
     /// Overwrite the file if it exists
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List runs, the newest first
+    List {
+        /// Those of one profile
+        #[arg(long, value_name = "PROFILE")]
+        profile: Option<String>,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show all that the journal has of a run
+    Show {
+        /// Its id, or the beginning of it
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Wait for who holds a profile or an exclusive name that is needed
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Call nothing, and give up what this run owes: its id, or the beginning of it
+    #[arg(long, value_name = "RUN", conflicts_with = "wait")]
+    pub(crate) give_up: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Systemd {
+    /// The profile that the timer backs up
+    pub(crate) profile: String,
+    /// When: as `OnCalendar=` of systemd.timer(5)
+    #[arg(long, value_name = "CALENDAR", default_value = "daily")]
+    pub(crate) on_calendar: String,
+    /// Write the units into this directory instead of stdout
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

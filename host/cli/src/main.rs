@@ -7,10 +7,13 @@ mod generate;
 mod hook;
 mod init;
 mod output;
+mod recover;
 mod run;
+mod runs;
 mod session;
 mod shim;
 mod show;
+mod systemd;
 mod validate;
 
 use std::ffi::OsString;
@@ -53,6 +56,9 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
             run::profiles(session, &run::What::Operation { name, extra: on.restic }, on.target)
         }
         Command::Exec(exec) => run::exec(session, exec),
+        Command::Runs(runs) => runs::runs(session, &runs),
+        Command::Recover(recover) => recover::recover(session, &recover),
+        Command::Systemd(systemd) => systemd::systemd(session, &systemd),
         Command::Init(init) => init::init(session, &init),
         Command::Validate => validate::validate(session),
         Command::Explain(explain) => explain::explain(session, explain),

@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hookward_engine::{Status, Trigger};
-use hookward_runner::config::Config;
+use hookward_runner::config::{Config, Retention};
 use hookward_runner::exit;
 use hookward_runner::interrupt::{Interrupt, Interrupts, Step};
+use hookward_runner::journal::Journal;
 use hookward_runner::lifecycle::{self, Context};
 use hookward_runner::lock::{LockError, Locks};
 use hookward_runner::observer::{Happening, Observer as _};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use hookward_runner::report::RunReport;
+use hookward_runner::start::RunError;
 use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -64,7 +66,7 @@ pub(crate) fn profiles(session: &Session, what: &What, target: Target) -> anyhow
     let plans = plans.collect::<Result<Vec<_>, _>>().map_err(Problem::from)?;
     // Where restic's output is the result, stdout is restic's alone.
     let voice = if plans.iter().all(Plan::is_shown) { Voice::Full } else { Voice::Aside };
-    Runner::new(session, &running, voice)?.run(plans, fail_fast)
+    Runner::new(session, &config, &running, voice)?.run(plans, fail_fast)
 }
 
 /// `hookward exec`.
@@ -109,7 +111,7 @@ fn exact(
         let error = std::process::Command::new(&plan.restic.program).args(&plan.restic.args).exec();
         return Err(error).with_context(|| format!("cannot start {}", plan.restic.program.display()));
     }
-    Runner::new(session, running, Voice::Discreet)?.run(vec![plan], true)
+    Runner::new(session, config, running, Voice::Discreet)?.run(vec![plan], true)
 }
 
 /// Runs plans, and reports on them.
@@ -119,16 +121,20 @@ struct Runner<'a> {
     show: Arc<Show>,
     interrupts: Interrupts,
     states: States,
+    journal: Journal,
+    retention: Retention,
 }
 
 impl<'a> Runner<'a> {
-    fn new(session: &'a Session, running: &'a Running, voice: Voice) -> anyhow::Result<Self> {
+    fn new(session: &'a Session, config: &Config, running: &'a Running, voice: Voice) -> anyhow::Result<Self> {
         Ok(Self {
             session,
             running,
             show: session.show(voice),
             interrupts: Interrupts::default(),
             states: session.states(),
+            journal: session.journal(),
+            retention: config.journal,
         })
     }
 
@@ -207,14 +213,22 @@ impl<'a> Runner<'a> {
         };
         let context = Context {
             locks: Locks::new(&self.session.state_dir()),
+            journal: self.journal.clone(),
             wait: self.running.wait,
             interrupts: self.interrupts.clone(),
             observer: self.show.clone(),
         };
-        lifecycle::run(&prepared, &context).await.map_err(|error| match error {
-            LockError::Cancelled { .. } => Problem::Cancelled { signal: self.signal() },
+        let ended = lifecycle::run(&prepared, &context).await.map_err(|error| match error {
+            RunError::Lock(LockError::Cancelled { .. }) => Problem::Cancelled { signal: self.signal() },
             error => error.into(),
-        })
+        });
+        if ended.is_ok()
+            && prepared.plan.calls_hooks()
+            && let Err(error) = self.journal.clean(self.retention)
+        {
+            self.show.warning(&format!("what is over stays in the journal: {error}"));
+        }
+        ended
     }
 
     /// The signal that ended the run.
@@ -225,7 +239,7 @@ impl<'a> Runner<'a> {
 
 /// Shows each signal as it comes. After the third the process ends, whatever may
 /// still hang in it.
-async fn watch(interrupts: Interrupts, show: Arc<Show>) {
+pub(crate) async fn watch(interrupts: Interrupts, show: Arc<Show>) {
     for step in [Step::Stop, Step::Insist, Step::Leave] {
         interrupts.step(step).cancelled().await;
         if let Some(interrupt) = interrupts.last() {

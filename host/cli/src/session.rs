@@ -7,9 +7,12 @@ use anyhow::Context as _;
 use hookward_engine::{Cache, Compiler, Engine, Failure, Limits, Options, Supervisor};
 use hookward_runner::config::{self, Config, ConfigError, Diagnostic, NotFound};
 use hookward_runner::exit;
+use hookward_runner::journal::{Journal, JournalError, NoSuchRun};
 use hookward_runner::lock::LockError;
 use hookward_runner::plan::PlanError;
 use hookward_runner::prepare::{Unusable, unusable};
+use hookward_runner::recovery::GiveUpError;
+use hookward_runner::start::RunError;
 use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -31,7 +34,13 @@ pub(crate) enum Problem {
     #[error("nothing was started, since not every hook can be used:\n{0}")]
     Unusable(Unusable),
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    GiveUp(GiveUpError),
+    #[error(transparent)]
+    NoSuchRun(#[from] NoSuchRun),
     #[error("cancelled by {signal}; no hook was called, and restic was not started")]
     Cancelled { signal: Signal },
     #[error("the hook can't be used: {}", unusable(file, failure))]
@@ -41,7 +50,10 @@ pub(crate) enum Problem {
 impl Problem {
     pub(crate) fn exit_code(&self) -> i32 {
         match self {
-            Self::Lock(LockError::Held { .. }) => exit::LOCKED,
+            Self::Run(RunError::Lock(LockError::Held { .. })) => exit::LOCKED,
+            // The command line is wrong.
+            Self::NoSuchRun(_) => 2,
+            Self::GiveUp(_) => exit::LOCKED,
             Self::Cancelled { signal } => 128 + *signal as i32,
             _ => exit::UNUSABLE,
         }
@@ -84,6 +96,10 @@ impl Session {
 
     pub(crate) fn states(&self) -> States {
         States::new(&self.state_dir())
+    }
+
+    pub(crate) fn journal(&self) -> Journal {
+        Journal::new(&self.state_dir())
     }
 
     pub(crate) fn cache_dir(&self) -> PathBuf {

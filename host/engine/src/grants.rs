@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::command::CommandGrant;
 use crate::http::HttpGrant;
 use crate::keyvalue::StateGrant;
@@ -56,10 +58,12 @@ impl Grants {
 }
 
 /// One directory of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DirGrant {
     /// Directory on the host. Opened at each call; a link is followed here, and
     /// never again below it.
+    #[serde(with = "crate::event::path")]
     pub host: PathBuf,
     /// Path at which the guest sees it.
     pub guest: String,

@@ -1,9 +1,9 @@
 //! What a hook says while it runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a record came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Source {
@@ -20,7 +20,7 @@ pub enum Source {
 }
 
 /// Importance of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the field's own words")]
 pub enum Level {
@@ -46,7 +46,7 @@ impl Level {
 }
 
 /// One message. Every text in it is one line without control characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Where it came from.
     pub source: Source,
@@ -55,7 +55,7 @@ pub struct Record {
     /// The message.
     pub message: String,
     /// Named values.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<(String, String)>,
 }
 

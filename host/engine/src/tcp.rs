@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use url::Host;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::WasiCtxBuilder;
@@ -23,7 +24,8 @@ use crate::state::State;
 const LOOKUP: &str = "wasi:sockets/ip-name-lookup@0.2.12";
 
 /// One address that a hook may connect to: a host, by name or by number, and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TcpGrant {
     host: Host,
     port: u16,
@@ -94,6 +96,20 @@ impl FromStr for TcpGrant {
             Host::Ipv6(address) if address.is_unspecified() => Err(InvalidTcp::Unspecified),
             _ => Ok(Self { host, port }),
         }
+    }
+}
+
+impl TryFrom<String> for TcpGrant {
+    type Error = InvalidTcp;
+
+    fn try_from(text: String) -> Result<Self, InvalidTcp> {
+        text.parse()
+    }
+}
+
+impl From<TcpGrant> for String {
+    fn from(value: TcpGrant) -> Self {
+        value.to_string()
     }
 }
 

@@ -7,6 +7,7 @@ use hookward_engine::event::Event;
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{CancellationToken, Reason};
 
+use crate::fault;
 use crate::observer::{Happening, Observer};
 use crate::prepare::Ready;
 use crate::report::HookCall;
@@ -25,31 +26,48 @@ impl Sink for Tape {
     }
 }
 
-/// Calls the hook until it succeeds, is out of attempts, or is called off. Hands
-/// every call that has ended to `ended`, and returns the last.
+/// Writes calls down.
+pub(crate) trait Keep {
+    /// The hook is about to be called. An error, which is kept here, means that it must
+    /// not be: nobody would know of it.
+    fn begun(&mut self, attempt: u32) -> Result<(), ()>;
+
+    /// A call has ended; `last` if there is no further attempt.
+    fn ended(&mut self, call: &HookCall, last: bool);
+}
+
+/// Calls the hook until it succeeds, is out of attempts, or is called off, and returns
+/// the last call; none if the first was not to be made.
 pub(crate) async fn call(
     ready: &Ready,
     mut event: Event,
     stop: &CancellationToken,
     observer: &Arc<dyn Observer>,
-    mut ended: impl FnMut(&HookCall),
-) -> HookCall {
+    keep: &mut impl Keep,
+) -> Option<HookCall> {
     let spec = &ready.spec;
+    let mut last = None;
     loop {
+        if keep.begun(event.attempt).is_err() {
+            return last;
+        }
+        fault::point("before call");
         observer.notice(&Happening::HookBegun { hook: spec, event: event.kind, attempt: event.attempt });
         let call = once(ready, &event, stop, observer).await;
+        fault::point("after call");
         let called_off = call.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Cancelled);
         // What can't be loaded now can't be loaded in a minute.
         let pause = match (&call.failure, &ready.hook) {
             (Some(_), Ok(_)) if !called_off => spec.retry.pause(event.attempt),
             _ => None,
         };
-        ended(&call);
+        keep.ended(&call, pause.is_none());
         observer.notice(&Happening::HookEnded { call: &call, again_in: pause });
-        let Some(pause) = pause else { return call };
+        let Some(pause) = pause else { return Some(call) };
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-            return call;
+            return Some(call);
         }
+        last = Some(call);
         event.attempt += 1;
     }
 }

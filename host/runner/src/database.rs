@@ -7,6 +7,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -65,6 +66,35 @@ fn meaning(error: &rusqlite::Error) -> String {
     format!("{known} ({error})")
 }
 
+/// One file, opened when it is first used, and anew after an error.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    schema: &'static Schema,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Database {
+    pub(crate) fn new(path: PathBuf, schema: &'static Schema) -> Self {
+        Self { path, schema, connection: Mutex::default() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
+        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = match held.take() {
+            Some(connection) => connection,
+            None => open(&self.path, self.schema)?,
+        };
+        let done = act(&mut connection).map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })?;
+        *held = Some(connection);
+        Ok(done)
+    }
+}
+
 /// Opens a file, and makes it if there is none.
 pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection, DatabaseError> {
     let io = |source| DatabaseError::Io { path: path.to_owned(), source };
@@ -106,6 +136,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What was committed is there after a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What was overwritten or deleted isn't left in the file.
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
 }

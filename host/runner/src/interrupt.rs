@@ -3,12 +3,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::iterator::{Handle, SignalsInfo};
-use signal_hook::low_level::siginfo::Cause;
+use signal_hook::low_level::siginfo;
 use tokio_util::sync::CancellationToken;
 
 /// One wish to end the run.
@@ -19,6 +20,28 @@ pub struct Interrupt {
     /// It came from the terminal (Ctrl-C), so that every process in the foreground
     /// has got it already.
     pub by_terminal: bool,
+    /// Where it came from.
+    pub cause: Cause,
+}
+
+/// Where a wish to end the run came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The signal itself.
+    Signal,
+    /// The run took longer than its `max-duration`, which is this.
+    Deadline(Duration),
+}
+
+impl std::fmt::Display for Interrupt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.cause {
+            Cause::Signal => write!(f, "cancelled by {}", self.signal),
+            Cause::Deadline(after) => {
+                write!(f, "ran longer than max-duration, {}", humantime::format_duration(after))
+            }
+        }
+    }
 }
 
 /// How far a run may still go.
@@ -40,9 +63,28 @@ pub struct Interrupts(Arc<Shared>);
 struct Shared {
     received: Mutex<Vec<Interrupt>>,
     steps: [CancellationToken; 3],
+    /// Those of the whole command, for one run of it.
+    parent: Option<Interrupts>,
 }
 
 impl Interrupts {
+    /// For one run among several: what ends all of them ends it, too.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let steps = self.0.steps.each_ref().map(CancellationToken::child_token);
+        Self(Arc::new(Shared { received: Mutex::default(), steps, parent: Some(self.clone()) }))
+    }
+
+    /// Ends the run that has taken too long, if nothing has ended it yet.
+    pub fn overdue(&self, after: Duration) -> Option<Interrupt> {
+        if self.first().is_some() {
+            return None;
+        }
+        let interrupt = Interrupt { signal: Signal::SIGTERM, by_terminal: false, cause: Cause::Deadline(after) };
+        self.interrupt(interrupt);
+        Some(interrupt)
+    }
+
     /// Takes note of one more wish to end the run.
     pub fn interrupt(&self, interrupt: Interrupt) {
         let step = {
@@ -58,13 +100,15 @@ impl Interrupts {
     /// The first one.
     #[must_use]
     pub fn first(&self) -> Option<Interrupt> {
-        self.received().first().copied()
+        let own = self.received().first().copied();
+        own.or_else(|| self.0.parent.as_ref().and_then(Self::first))
     }
 
     /// The newest one.
     #[must_use]
     pub fn last(&self) -> Option<Interrupt> {
-        self.received().last().copied()
+        let parent = self.0.parent.as_ref().and_then(Self::last);
+        parent.or_else(|| self.received().last().copied())
     }
 
     /// Cancelled once the run has come to that step.
@@ -78,14 +122,17 @@ impl Interrupts {
         }
     }
 
-    /// What the next signal would bring about.
+    /// Cancelled by the next signal; after the third, cancelled already.
     #[must_use]
-    pub fn next(&self) -> Step {
-        match self.received().len() {
+    pub fn next(&self) -> &CancellationToken {
+        if let Some(parent) = &self.0.parent {
+            return parent.next();
+        }
+        self.step(match self.received().len() {
             0 => Step::Stop,
             1 => Step::Insist,
             _ => Step::Leave,
-        }
+        })
     }
 
     fn received(&self) -> MutexGuard<'_, Vec<Interrupt>> {
@@ -106,7 +153,11 @@ impl Interrupts {
         std::thread::Builder::new().name("hookward-signals".to_owned()).spawn(move || {
             for origin in signals.forever() {
                 if let Ok(signal) = Signal::try_from(origin.signal) {
-                    interrupts.interrupt(Interrupt { signal, by_terminal: origin.cause == Cause::Kernel });
+                    interrupts.interrupt(Interrupt {
+                        signal,
+                        by_terminal: origin.cause == siginfo::Cause::Kernel,
+                        cause: Cause::Signal,
+                    });
                 }
             }
         })?;

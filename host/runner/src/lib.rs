@@ -11,14 +11,20 @@
 pub mod config;
 pub mod exit;
 pub mod interrupt;
+pub mod journal;
 pub mod lifecycle;
 pub mod lock;
 pub mod observer;
 pub mod plan;
 pub mod prepare;
+pub mod recovery;
 pub mod report;
 pub mod restic;
+pub mod start;
 pub mod state;
 
 mod call;
 mod database;
+mod fault;
+mod process;
+mod record;

@@ -7,12 +7,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use hookward_engine::event::{Event, EventKind, Outcome, Status};
 use hookward_engine::log::Source;
-use hookward_engine::{CancellationToken, Failure};
+use hookward_engine::{CancellationToken, Failure, Reason};
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use uuid::Uuid;
@@ -20,19 +20,27 @@ use uuid::Uuid;
 use crate::call::call;
 use crate::config::{HookSpec, Kind};
 use crate::exit;
-use crate::interrupt::{Interrupts, Step};
-use crate::lock::{Holder, Lock, LockError, Locks, Name};
+use crate::fault;
+use crate::interrupt::{Cause, Interrupt, Interrupts, Step};
+use crate::journal::{Durable, Entry, Journal, Verdict};
+use crate::lock::Locks;
 use crate::observer::{Happening, Observer};
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Ready};
+use crate::process;
+use crate::record::Record;
+use crate::recovery::Owed;
 use crate::report::{HookCall, ResticReport, RunReport};
-use crate::restic::process::{self, Ended, Exit, Said};
+use crate::restic::process::{self as restic, Ended, Exit, Said};
+use crate::start::{RunError, Start, start};
 
 /// What a run needs besides its plan.
 #[derive(Clone)]
 pub struct Context {
     /// Where locks stand.
     pub locks: Locks,
+    /// Where runs that call hooks are written.
+    pub journal: Journal,
     /// Whether to wait for another run of the profile; else it is an error.
     pub wait: bool,
     /// Ends the run.
@@ -44,18 +52,18 @@ pub struct Context {
 /// How the `before` hooks left the gate.
 enum Gate {
     Open,
-    Shut { hook: String, failure: Failure },
-    Skipped { reason: String },
+    Shut {
+        hook: String,
+        failure: Failure,
+    },
+    Skipped {
+        reason: String,
+    },
     Cancelled,
-}
-
-/// How the run has gone, once restic has ended or is known not to start.
-#[derive(Debug, Clone)]
-struct Verdict {
-    status: Status,
-    /// The exit code if nothing fails afterwards.
-    exit_code: i32,
-    error: Option<String>,
+    /// Something else keeps it shut than a hook.
+    Barred {
+        reason: String,
+    },
 }
 
 /// A run on its way.
@@ -67,58 +75,55 @@ struct Run<'a> {
     /// The plan, as the hooks have changed it so far.
     plan: Cow<'a, Plan>,
     context: &'a Context,
+    /// What ends this run, and not those behind it.
+    interrupts: Interrupts,
+    record: Record,
     calls: Vec<HookCall>,
     warnings: Vec<String>,
     /// Places in the plan of the hooks whose `before` was started.
     begun: BTreeSet<usize>,
-    /// A required hook has failed after the gate, retries included.
+    /// A required hook has failed after the gate, retries included; or what another run
+    /// owes is still owed.
     failed_afterwards: bool,
+    /// Why the gate stays shut, whatever the hooks say.
+    barred: Option<String>,
 }
 
-/// Carries a run out.
+/// Carries a run out. What others have left to be done is done before it.
 ///
 /// # Errors
-/// When a lock can't be got: nothing was started then.
-pub async fn run(prepared: &Prepared, context: &Context) -> Result<RunReport, LockError> {
+/// When a lock can't be got, or the journal can't be used: nothing was started then.
+pub async fn run(prepared: &Prepared, context: &Context) -> Result<RunReport, RunError> {
     let id = Uuid::now_v7().to_string();
-    let locks = lock(prepared, context, &id).await?;
+    let Start { locks, recovered } = start(prepared, context, &id).await?;
+    let plan = &prepared.plan;
+    let (began, started) = (Instant::now(), Timestamp::now());
+    let entry = if plan.calls_hooks() { Some(context.journal.begin(&id, prepared, started)?) } else { None };
+    let owed = recovered.owed.iter();
     let mut run = Run {
         id,
-        began: Instant::now(),
-        started: Timestamp::now(),
+        began,
+        started,
         prepared,
-        plan: Cow::Borrowed(&prepared.plan),
+        plan: Cow::Borrowed(plan),
         context,
+        interrupts: context.interrupts.child(),
+        record: Record::new(entry),
         calls: Vec::new(),
-        warnings: Vec::new(),
+        warnings: recovered.warnings.into_iter().chain(owed.clone().map(Owed::to_string)).collect(),
         begun: BTreeSet::new(),
-        failed_afterwards: false,
+        failed_afterwards: recovered.failed || owed.clone().any(|owed| owed.is_required_of(plan.profile.as_deref())),
+        barred: owed
+            .clone()
+            .find(|owed| plan.operation == "backup" && owed.blocks(plan.profile.as_deref()))
+            .map(Owed::to_string),
     };
     let report = run.carry_out().await;
+    // The run's own lock goes first: who has the profile's finds no other held.
+    drop(run);
     drop(locks);
     context.observer.notice(&Happening::Ended(&report));
     Ok(report)
-}
-
-/// Takes the locks of the run: the profile's, then the exclusive names in their
-/// order, so that no two runs can wait for each other. The latter are always waited
-/// for: two profiles that share a database are planned to take turns.
-async fn lock(prepared: &Prepared, context: &Context, id: &str) -> Result<Vec<Lock>, LockError> {
-    let holder = Holder { pid: std::process::id(), run: id.to_owned(), profile: prepared.plan.profile.clone() };
-    let mut held = Vec::new();
-    for name in prepared.plan.locks() {
-        let lock = if context.wait || matches!(name, Name::Exclusive(_)) {
-            let stop = context.interrupts.step(Step::Stop);
-            let waiting = |name: &Name, holder: &Holder| {
-                context.observer.notice(&Happening::Waiting { name, holder });
-            };
-            context.locks.wait(&name, &holder, stop, waiting).await?
-        } else {
-            context.locks.take(&name, &holder)?
-        };
-        held.push(lock);
-    }
-    Ok(held)
 }
 
 impl<'a> Run<'a> {
@@ -129,13 +134,29 @@ impl<'a> Run<'a> {
         for (hook, failure) in self.prepared.hooks().filter_map(|(spec, hook)| Some((spec, hook.err()?))) {
             observer.notice(&Happening::Unusable { hook, failure });
         }
-        let gate = self.before().await;
-        let (verdict, restic) = match gate {
+        let deadline = self.deadline();
+        let mut gate = self.before().await;
+        if let Gate::Open = gate {
+            self.record.write(Entry::gate_opened);
+            // Before the gate, what can't be written down isn't done.
+            if let Some(trouble) = self.record.trouble() {
+                gate = Gate::Barred { reason: trouble.to_owned() };
+            }
+        }
+        let verdict = match gate {
             Gate::Open => self.restic().await,
-            shut => (self.not_started(shut), None),
+            shut => self.not_started(shut),
         };
-        self.outcome_hooks(&verdict, restic.as_ref()).await;
-        let owed = self.finally(&verdict, restic.as_ref()).await;
+        // From here on, nothing is late.
+        drop(deadline);
+        let told = self.record.trouble().is_some();
+        let hidden = self.hidden(&verdict);
+        self.record.write(|entry| entry.judged(&hidden));
+        self.outcome_hooks(&verdict).await;
+        let owed = self.finally(&verdict).await;
+        if let Some(trouble) = self.record.trouble().filter(|_| !told || verdict.restic.is_some()) {
+            self.warnings.push(format!("{trouble}; what this run owed would not have been known after a crash"));
+        }
         let mut report = RunReport {
             run_id: self.id.clone(),
             profile: plan.profile.clone(),
@@ -149,28 +170,68 @@ impl<'a> Run<'a> {
             duration: self.began.elapsed(),
             exit_code: self.exit_code(&verdict, &owed),
             status: verdict.status,
-            error: verdict.error,
-            restic,
+            error: verdict.error.clone(),
+            restic: verdict.restic.clone(),
             hooks: std::mem::take(&mut self.calls),
             warnings: std::mem::take(&mut self.warnings),
             owed: owed.into_iter().map(|hook| hook.name.clone()).collect(),
         };
         // Again: a secret may have been read after it was printed.
         report.hide(&self.prepared.mask);
+        self.close(&mut report, &verdict);
         report
+    }
+
+    /// The last writing of the run, of what is shown of it.
+    fn close(&mut self, report: &mut RunReport, verdict: &Verdict) {
+        let mask = &self.prepared.mask;
+        let verdict = self.hidden(verdict);
+        let (entry, calls) = std::mem::take(&mut self.record).finish(&report.hooks);
+        let Some(entry) = entry else { return };
+        let hidden = if mask.is_empty() { Ok(()) } else { entry.hide(&calls) };
+        if let Err(error) = hidden.and_then(|()| entry.ended(report, &verdict)) {
+            report.warnings.push(format!("{error}; this run is taken for one that has died"));
+        }
+    }
+
+    /// The verdict as it may be kept.
+    fn hidden(&self, verdict: &Verdict) -> Verdict {
+        let mut verdict = verdict.clone();
+        let tail = verdict.restic.as_mut().map(|restic| &mut restic.stderr_tail);
+        verdict.error.iter_mut().chain(tail).for_each(|text| self.prepared.mask.apply(text));
+        verdict
+    }
+
+    /// Ends the run when its time is up, until it is dropped.
+    fn deadline(&self) -> Option<Deadline> {
+        let after = self.prepared.plan.max_duration?;
+        let (interrupts, observer) = (self.interrupts.clone(), Arc::clone(&self.context.observer));
+        Some(Deadline(tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            if let Some(interrupt) = interrupts.overdue(after) {
+                observer.notice(&Happening::Interrupted { interrupt, step: Step::Stop });
+            }
+        })))
     }
 
     /// Calls the `before` hooks, up to the first that keeps the gate shut.
     async fn before(&mut self) -> Gate {
         let prepared = self.prepared;
-        let stop = self.context.interrupts.step(Step::Stop);
+        if let Some(reason) = self.barred.take() {
+            return Gate::Barred { reason };
+        }
+        let interrupts = self.interrupts.clone();
+        let stop = interrupts.step(Step::Stop);
         for (index, ready) in prepared.hooks_on(EventKind::Before) {
             let spec = &ready.spec;
             if stop.is_cancelled() {
                 return Gate::Cancelled;
             }
-            self.begun.insert(index);
-            let call = self.call(ready, EventKind::Before, None, stop).await;
+            let called = self.call(index, ready, EventKind::Before, None, stop).await;
+            let Some(call) = called.filter(|_| self.record.trouble().is_none()) else {
+                let reason = self.record.trouble().unwrap_or_default().to_owned();
+                return Gate::Barred { reason };
+            };
             if stop.is_cancelled() {
                 return Gate::Cancelled;
             }
@@ -197,45 +258,68 @@ impl<'a> Run<'a> {
                 status: Status::Failure,
                 exit_code: exit::GATE_SHUT,
                 error: Some(format!("hook \"{hook}\": {failure}")),
+                restic: None,
             },
             Gate::Skipped { reason } => {
-                Verdict { status: Status::Skipped, exit_code: self.prepared.plan.skip_exit_code, error: Some(reason) }
+                let exit_code = self.prepared.plan.skip_exit_code;
+                Verdict { status: Status::Skipped, exit_code, error: Some(reason), restic: None }
+            }
+            Gate::Barred { reason } => {
+                Verdict { status: Status::Failure, exit_code: exit::GATE_SHUT, error: Some(reason), restic: None }
             }
             Gate::Open | Gate::Cancelled => {
-                let signal = self.signal();
+                let interrupt = self.interrupt();
+                let error = match interrupt.cause {
+                    Cause::Signal => format!("{interrupt} before restic was started"),
+                    Cause::Deadline(_) => interrupt.to_string(),
+                };
                 Verdict {
                     status: Status::Cancelled,
-                    exit_code: 128 + signal as i32,
-                    error: Some(format!("cancelled by {signal} before restic was started")),
+                    exit_code: 128 + interrupt.signal as i32,
+                    error: Some(error),
+                    restic: None,
                 }
             }
         }
     }
 
-    fn signal(&self) -> Signal {
-        self.context.interrupts.first().map_or(Signal::SIGTERM, |interrupt| interrupt.signal)
+    fn interrupt(&self) -> Interrupt {
+        let none = Interrupt { signal: Signal::SIGTERM, by_terminal: false, cause: Cause::Signal };
+        self.interrupts.first().unwrap_or(none)
     }
 
     /// The gate is open: runs restic.
-    async fn restic(&mut self) -> (Verdict, Option<ResticReport>) {
-        let plan = &*self.plan.clone();
+    async fn restic(&mut self) -> Verdict {
+        let mut plan = self.plan.clone().into_owned();
+        if plan.calls_hooks() {
+            plan.restic.set_env(process::RUN, Some(self.id.clone().into()));
+        }
+        let plan = &plan;
         let observer = &self.context.observer;
         observer.notice(&Happening::GateOpened { plan });
         let began = Instant::now();
+        let record = Mutex::new(std::mem::take(&mut self.record));
         let listen = |said: Said<'_>| match said {
+            Said::Started(pid) => {
+                let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+                record.write(|entry| entry.restic_started(pid));
+            }
             Said::Message(message) => observer.notice(&Happening::ResticMessage(message)),
             Said::Line(line) => observer.notice(&Happening::ResticLine(line)),
         };
-        let Ended { exit, heard } =
-            match process::run(&plan.restic, &self.context.interrupts, &self.prepared.mask, &listen).await {
-                Ok(ended) => ended,
-                Err(error) => {
-                    let error = Some(format!("cannot start {}: {error}", plan.restic.program.display()));
-                    return (Verdict { status: Status::Failure, exit_code: exit::NOT_STARTED, error }, None);
-                }
-            };
+        fault::point("before restic");
+        let ended = restic::run(&plan.restic, &self.interrupts, &self.prepared.mask, &listen).await;
+        fault::point("after restic");
+        self.record = record.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Ended { exit, heard } = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                let error = Some(format!("cannot start {}: {error}", plan.restic.program.display()));
+                return Verdict { status: Status::Failure, exit_code: exit::NOT_STARTED, error, restic: None };
+            }
+        };
         observer.notice(&Happening::ResticEnded { exit });
-        let verdict = self.judge(exit, &heard);
+        let mut verdict = self.judge(exit, &heard);
         let stderr_tail = heard.stderr_tail();
         // Old versions name a snapshot that a dry run has not made.
         let (summary, snapshot_id) = match heard.finished {
@@ -255,14 +339,15 @@ impl<'a> Run<'a> {
             summary,
             stderr_tail,
         };
-        (verdict, Some(report))
+        verdict.restic = Some(report);
+        verdict
     }
 
     /// What restic's end means. A signal that came too late to stop it changes
     /// nothing: the snapshot is there.
     fn judge(&self, exit: Exit, heard: &crate::restic::messages::Heard) -> Verdict {
         let exit_code = exit.shell_code();
-        let interrupted = self.context.interrupts.first().is_some();
+        let interrupted = self.interrupts.first().is_some();
         let cancelled = |exit| match exit {
             Exit::Code(code) => code == 130,
             Exit::Signal(signal) => {
@@ -278,25 +363,26 @@ impl<'a> Run<'a> {
                 };
                 (Status::Warning, Some(format!("restic could not read some of the data{first}")))
             }
-            exit if interrupted => (Status::Cancelled, Some(format!("cancelled by {}; restic {exit}", self.signal()))),
+            exit if interrupted => (Status::Cancelled, Some(format!("{}; restic {exit}", self.interrupt()))),
             exit if cancelled(exit) => (Status::Cancelled, Some(format!("restic {exit}"))),
             exit => {
                 let complaint = heard.complaint().map(|complaint| format!(": {complaint}")).unwrap_or_default();
                 (Status::Failure, Some(format!("restic {exit}{complaint}")))
             }
         };
-        Verdict { status, exit_code, error }
+        Verdict { status, exit_code, error, restic: None }
     }
 
     /// Tells of the outcome. The next signal stops the hook that it meets, and no
     /// other: a notification is never lost.
-    async fn outcome_hooks(&mut self, verdict: &Verdict, restic: Option<&ResticReport>) {
+    async fn outcome_hooks(&mut self, verdict: &Verdict) {
         let prepared = self.prepared;
         let kind = verdict.status.event();
-        for (_, ready) in prepared.hooks_on(kind) {
-            let stop = self.context.interrupts.step(self.context.interrupts.next());
-            let outcome = self.outcome(verdict, restic);
-            if let Some(failure) = self.call(ready, kind, Some(outcome), stop).await.failure {
+        for (index, ready) in prepared.hooks_on(kind) {
+            let stop = self.context.interrupts.next();
+            let outcome = self.outcome(verdict);
+            let called = self.call(index, ready, kind, Some(outcome), stop).await;
+            if let Some(failure) = called.and_then(|call| call.failure) {
                 self.failed_afterwards |= ready.spec.kind == Kind::Required;
                 self.warn_of(&ready.spec.name, kind, &failure);
             }
@@ -305,7 +391,7 @@ impl<'a> Run<'a> {
 
     /// Cleans up. Only the third signal keeps a `finally` from being called or ends
     /// it: what `before` has stopped must be started again. Returns what is owed.
-    async fn finally(&mut self, verdict: &Verdict, restic: Option<&ResticReport>) -> Vec<&'a HookSpec> {
+    async fn finally(&mut self, verdict: &Verdict) -> Vec<&'a HookSpec> {
         let prepared = self.prepared;
         let leave = self.context.interrupts.step(Step::Leave);
         let mut owed = Vec::new();
@@ -319,10 +405,12 @@ impl<'a> Run<'a> {
                 owed.push(spec);
                 continue;
             }
-            let outcome = self.outcome(verdict, restic);
-            if let Some(failure) = self.call(ready, EventKind::Finally, Some(outcome), leave).await.failure {
+            let outcome = self.outcome(verdict);
+            let called = self.call(index, ready, EventKind::Finally, Some(outcome), leave).await;
+            if let Some(failure) = called.and_then(|call| call.failure) {
                 self.failed_afterwards |= spec.kind == Kind::Required;
-                if leave.is_cancelled() {
+                let called_off = failure.reason == Reason::Cancelled || spec.retry.attempts > 1;
+                if leave.is_cancelled() && called_off {
                     owed.push(spec);
                 }
                 self.warn_of(&spec.name, EventKind::Finally, &failure);
@@ -331,14 +419,16 @@ impl<'a> Run<'a> {
         owed
     }
 
-    /// Calls one hook, retries included, and keeps every call.
+    /// Calls one hook, retries included, and keeps every call; none if the first could
+    /// not be written down.
     async fn call(
         &mut self,
+        index: usize,
         ready: &Ready,
         kind: EventKind,
         outcome: Option<Outcome>,
         stop: &CancellationToken,
-    ) -> HookCall {
+    ) -> Option<HookCall> {
         let plan = &self.plan;
         let event = Event {
             run_id: self.id.clone(),
@@ -356,18 +446,25 @@ impl<'a> Run<'a> {
             recovered: false,
             outcome,
         };
-        let (calls, warnings) = (&mut self.calls, &mut self.warnings);
-        let last = call(ready, event, stop, &self.context.observer, |call| {
+        // From here on its `finally` is owed.
+        let owes = kind == EventKind::Before && ready.spec.on.contains(&EventKind::Finally);
+        let durable = if owes { Durable::Yes } else { Durable::No };
+        let mut calls = self.record.calls(index, kind, durable, &self.prepared.mask);
+        let last = call(ready, event, stop, &self.context.observer, &mut calls).await;
+        let ended = calls.ended;
+        for call in &ended {
             let warned = call.log.iter().filter(|record| record.source == Source::Warning);
-            warnings.extend(warned.map(|record| format!("hook \"{}\": {}", call.name, record.message)));
-            calls.push(call.clone());
-        })
-        .await;
-        if let (Some(reason), true) = (&last.skip, kind != EventKind::Before) {
+            self.warnings.extend(warned.map(|record| format!("hook \"{}\": {}", call.name, record.message)));
+        }
+        self.calls.extend(ended);
+        let last = last?;
+        if kind == EventKind::Before {
+            self.begun.insert(index);
+        } else if let Some(reason) = &last.skip {
             let name = &last.name;
             self.warnings.push(format!("hook \"{name}\" asked in `{kind}` to skip the run, too late: {reason}"));
         }
-        last
+        Some(last)
     }
 
     /// Makes the changes of a `before` that returned ok; those of any other call are
@@ -379,6 +476,11 @@ impl<'a> Run<'a> {
         self.plan.to_mut().change(&call.plan);
         let mut changes = call.plan.clone();
         changes.iter_mut().for_each(|change| change.hide(&self.prepared.mask));
+        let hide = |texts: &[String]| -> Vec<_> {
+            texts.iter().map(|text| self.prepared.mask.mask(text).into_owned()).collect()
+        };
+        let (sources, tags) = (hide(&self.plan.sources), hide(&self.plan.tags));
+        self.record.write(|entry| entry.plan_changed(&sources, &tags));
         self.context.observer.notice(&Happening::PlanChanged { hook, changes: &changes, plan: &self.plan });
     }
 
@@ -386,7 +488,8 @@ impl<'a> Run<'a> {
         self.warnings.push(format!("hook \"{hook}\" failed in `{kind}`: {failure}"));
     }
 
-    fn outcome(&self, verdict: &Verdict, restic: Option<&ResticReport>) -> Outcome {
+    fn outcome(&self, verdict: &Verdict) -> Outcome {
+        let restic = verdict.restic.as_ref();
         let mut outcome = Outcome {
             status: verdict.status,
             exit_code: restic.and_then(|restic| restic.exit_code),
@@ -411,5 +514,14 @@ impl<'a> Run<'a> {
         let ended_well = matches!(verdict.status, Status::Success | Status::Skipped);
         let owes = owed.iter().any(|hook| hook.kind == Kind::Required);
         if ended_well && (owes || self.failed_afterwards) { exit::FAILED_AFTERWARDS } else { verdict.exit_code }
+    }
+}
+
+/// A task that ends the run, unless it is dropped before.
+struct Deadline(tokio::task::JoinHandle<()>);
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -11,6 +11,7 @@ use crate::config::HookSpec;
 use crate::interrupt::{Interrupt, Step};
 use crate::lock::{Holder, Name};
 use crate::plan::Plan;
+use crate::recovery::Owed;
 use crate::report::{HookCall, RunReport};
 use crate::restic::messages::Message;
 use crate::restic::process::Exit;
@@ -92,6 +93,29 @@ pub enum Happening<'a> {
         interrupt: Interrupt,
         /// What it brings about.
         step: Step,
+    },
+    /// A run is found whose process is gone.
+    Recovering {
+        /// Its id.
+        run_id: &'a str,
+        /// Its profile.
+        profile: Option<&'a str>,
+        /// How it went, as far as that can be known.
+        error: Option<&'a str>,
+    },
+    /// The restic of such a run goes on, and is ended.
+    ResticOutlived {
+        /// Its process.
+        pid: i32,
+    },
+    /// What such a run owed was called.
+    Recovered {
+        /// Its id.
+        run_id: &'a str,
+        /// Hooks whose `finally` has returned ok.
+        paid: &'a [String],
+        /// What is still owed.
+        owed: &'a [Owed],
     },
     /// The run has ended.
     Ended(&'a RunReport),

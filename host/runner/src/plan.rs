@@ -3,9 +3,11 @@
 
 mod change;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hookward_engine::event::{EventKind, Trigger};
 
@@ -44,7 +46,7 @@ pub enum Restic {
     },
     /// As given, on the profile's repository.
     OnRepository(Vec<OsString>),
-    /// As given, in this environment: nothing is added.
+    /// As given, in this environment: nothing is added but the run's mark.
     Exact {
         /// Another program than the configured restic.
         program: Option<PathBuf>,
@@ -113,6 +115,8 @@ pub struct Plan {
     pub hooks: Vec<HookSpec>,
     /// Exit code of a run that is skipped.
     pub skip_exit_code: i32,
+    /// Wall clock of the run up to restic's end.
+    pub max_duration: Option<Duration>,
 }
 
 impl Plan {
@@ -170,6 +174,7 @@ impl Plan {
             unasked: None,
             hooks: hooks.into_iter().cloned().collect(),
             skip_exit_code: profile.map_or(0, |profile| profile.skip_exit_code.into()),
+            max_duration: profile.and_then(|profile| profile.max_duration),
             operation,
         };
         if let (Some(repository), false) = (repository, matches!(request.restic, Restic::Exact { .. })) {
@@ -200,13 +205,19 @@ impl Plan {
     /// The locks of the run, in the one order in which they are taken.
     #[must_use]
     pub fn locks(&self) -> Vec<Name> {
-        if !self.calls_hooks() {
-            return Vec::new();
-        }
-        let mut names: Vec<_> = self.hooks.iter().filter_map(|hook| hook.exclusive.clone()).collect();
-        names.sort();
-        names.dedup();
-        self.profile.clone().map(Name::Profile).into_iter().chain(names.into_iter().map(Name::Exclusive)).collect()
+        self.profile_lock().into_iter().chain(self.exclusive_names().into_iter().map(Name::Exclusive)).collect()
+    }
+
+    /// The lock of the run's profile, if it has one and calls a hook.
+    #[must_use]
+    pub fn profile_lock(&self) -> Option<Name> {
+        self.profile.clone().filter(|_| self.calls_hooks()).map(Name::Profile)
+    }
+
+    /// The exclusive names of its hooks, in the one order in which they are taken.
+    #[must_use]
+    pub fn exclusive_names(&self) -> BTreeSet<String> {
+        self.hooks.iter().filter_map(|hook| hook.exclusive.clone()).collect()
     }
 
     /// Decides which streams of restic are read.

@@ -22,6 +22,8 @@ pub struct Prepared {
     pub(crate) hooks: Vec<Ready>,
     /// Hides the secrets of the hooks, in all that is shown and told.
     pub(crate) mask: Mask,
+    /// What calls them, and keeps their state; none of a plan without hooks.
+    pub(crate) host: Option<(Engine, States)>,
 }
 
 /// One hook of a plan. An optional one may be unusable: it then counts as failed
@@ -96,7 +98,10 @@ impl Prepared {
         let mask = Mask::default();
         let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, states, &mask)).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
-        if unusable.is_empty() { Ok(Self { plan, hooks, mask }) } else { Err(Unusable { hooks: unusable }) }
+        if !unusable.is_empty() {
+            return Err(Unusable { hooks: unusable });
+        }
+        Ok(Self { plan, hooks, mask, host: Some((engine.clone(), states.clone())) })
     }
 
     /// Loads the components of a plan that is only going to be looked at: a hook that
@@ -104,14 +109,14 @@ impl Prepared {
     pub async fn to_explain(plan: Plan, engine: &Engine, states: &States) -> Self {
         let mask = Mask::default();
         let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, states, &mask)).await;
-        Self { plan, hooks, mask }
+        Self { plan, hooks, mask, host: Some((engine.clone(), states.clone())) }
     }
 
     /// A plan that calls no hook.
     #[must_use]
     pub fn without_hooks(mut plan: Plan) -> Self {
         plan.hooks.clear();
-        Self { plan, hooks: Vec::new(), mask: Mask::default() }
+        Self { plan, hooks: Vec::new(), mask: Mask::default(), host: None }
     }
 
     /// Hides what the hooks of the plan have read as secrets.
@@ -137,6 +142,18 @@ pub async fn check(hooks: &[HookSpec], engine: &Engine, states: &States) -> Vec<
     let mask = Mask::default();
     let surroundings = Surroundings { profile: None, fixed_sources: None, states, mask: &mask };
     unusable_hooks(&load(hooks, engine, &surroundings).await).collect()
+}
+
+/// Loads the components of hooks that were kept, each as its copy: `component` and
+/// `digest` say which.
+pub(crate) async fn restore(
+    hooks: &[HookSpec],
+    profile: Option<&str>,
+    engine: &Engine,
+    states: &States,
+    mask: &Mask,
+) -> Vec<Ready> {
+    load(hooks, engine, &Surroundings { profile, fixed_sources: None, states, mask }).await
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a

@@ -7,7 +7,7 @@ use hookward_engine::log::Record;
 use hookward_engine::plan::Change;
 use hookward_engine::{Failure, Mask};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Kind;
 
@@ -63,20 +63,12 @@ impl RunReport {
         let Self { error, restic, hooks, warnings, sources, tags, .. } = self;
         let tail = restic.as_mut().map(|restic| &mut restic.stderr_tail);
         error.iter_mut().chain(tail).chain(warnings).chain(sources).chain(tags).for_each(|text| mask.apply(text));
-        for HookCall { failure, skip, log, plan, .. } in hooks {
-            plan.iter_mut().for_each(|change| change.hide(mask));
-            let message = failure.as_mut().map(|failure| &mut failure.message);
-            message.into_iter().chain(skip).for_each(|text| mask.apply(text));
-            for Record { message, fields, .. } in log {
-                mask.apply(message);
-                fields.iter_mut().flat_map(|(key, value)| [key, value]).for_each(|text| mask.apply(text));
-            }
-        }
+        hooks.iter_mut().for_each(|call| call.hide(mask));
     }
 }
 
 /// What became of the restic process.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ResticReport {
@@ -131,6 +123,18 @@ pub struct HookCall {
 }
 
 impl HookCall {
+    /// Hides secrets in all that the hook had a part in.
+    pub(crate) fn hide(&mut self, mask: &Mask) {
+        let Self { failure, skip, log, plan, .. } = self;
+        plan.iter_mut().for_each(|change| change.hide(mask));
+        let message = failure.as_mut().map(|failure| &mut failure.message);
+        message.into_iter().chain(skip).for_each(|text| mask.apply(text));
+        for Record { message, fields, .. } in log {
+            mask.apply(message);
+            fields.iter_mut().flat_map(|(key, value)| [key, value]).for_each(|text| mask.apply(text));
+        }
+    }
+
     /// The call as it is told to other hooks.
     #[must_use]
     pub fn result(&self) -> HookResult {

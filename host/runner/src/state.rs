@@ -3,16 +3,16 @@
 //! Each hook has its own state in each profile. A hook of all runs has one more for
 //! the runs without a profile.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use hookward_engine::event::Scope;
 use hookward_engine::{Changes, CommitError, Permit, Snapshot, StateStore};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use crate::database::{self, DatabaseError, Schema};
+use crate::database::{Database, Schema};
 
-const SCHEMA: Schema = Schema {
+static SCHEMA: Schema = Schema {
     application: i32::from_be_bytes(*b"HWst"),
     migrations: &["
         CREATE TABLE hook (
@@ -37,19 +37,13 @@ const SCHEMA: Schema = Schema {
 /// The state of all hooks. Cheap to clone; clones share one open file, which is
 /// opened when the first hook uses its state.
 #[derive(Debug, Clone)]
-pub struct States(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    path: PathBuf,
-    connection: Mutex<Option<Connection>>,
-}
+pub struct States(Arc<Database>);
 
 impl States {
     /// The state below the state directory, which is made when it is needed.
     #[must_use]
     pub fn new(state_dir: &Path) -> Self {
-        Self(Arc::new(Inner { path: state_dir.join("state.sqlite"), connection: Mutex::default() }))
+        Self(Arc::new(Database::new(state_dir.join("state.sqlite"), &SCHEMA)))
     }
 
     /// The state of one hook in one profile.
@@ -61,19 +55,6 @@ impl States {
             scope: scope.as_str(),
             hook: hook.to_owned(),
         })
-    }
-
-    /// Uses the database, which is opened anew after an error.
-    fn with<T>(&self, act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
-        let Inner { path, connection } = &*self.0;
-        let mut held = connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut open = match held.take() {
-            Some(open) => open,
-            None => database::open(path, &SCHEMA)?,
-        };
-        let done = act(&mut open).map_err(|source| DatabaseError::Sqlite { path: path.clone(), source })?;
-        *held = Some(open);
-        Ok(done)
     }
 }
 
@@ -152,11 +133,11 @@ impl HookState {
 
 impl StateStore for HookState {
     fn load(&self) -> Result<Snapshot, String> {
-        self.states.with(|connection| self.read(connection)).map_err(|error| error.to_string())
+        self.states.0.with(|connection| self.read(connection)).map_err(|error| error.to_string())
     }
 
     fn commit(&self, changes: &Changes, base: u64, permit: &Permit) -> Result<(), CommitError> {
-        let written = self.states.with(|connection| self.write(connection, changes, base, permit));
+        let written = self.states.0.with(|connection| self.write(connection, changes, base, permit));
         written.unwrap_or_else(|error| Err(CommitError::Failed(error.to_string())))
     }
 }

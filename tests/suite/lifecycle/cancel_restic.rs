@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hookward_engine::Mask;
-use hookward_runner::interrupt::{Interrupt, Interrupts};
+use hookward_runner::interrupt::{Cause, Interrupt, Interrupts};
 use hookward_runner::restic::process::{self, Command, Exit, Said};
 use hookward_tests::lab::{Lab, finish, stand_in};
 use nix::sys::signal::Signal;
@@ -144,7 +144,7 @@ fn cancelled(restic: &[&str], grace: Duration) -> (Exit, Duration, Vec<String>) 
         });
         noted(&lab, "ready");
         let asked = Instant::now();
-        interrupts.interrupt(Interrupt { signal: Signal::SIGTERM, by_terminal: false });
+        interrupts.interrupt(Interrupt { signal: Signal::SIGTERM, by_terminal: false, cause: Cause::Signal });
         let (exit, end) = ended.join().unwrap();
         (exit, end - asked)
     });

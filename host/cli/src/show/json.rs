@@ -86,9 +86,18 @@ pub(super) fn happening(happening: &Happening<'_>) {
         Happening::ResticEnded { exit } => {
             json!({ "level": "info", "event": "restic-ended", "exit": exit.to_string() })
         }
-        Happening::Interrupted { interrupt, .. } => {
-            json!({ "level": "warn", "event": "interrupted", "signal": interrupt.signal.as_str() })
-        }
+        Happening::Interrupted { interrupt, .. } => json!({
+            "level": "warn", "event": "interrupted", "signal": interrupt.signal.as_str(),
+            "reason": interrupt.to_string(),
+        }),
+        Happening::Recovering { run_id, profile, error } => json!({
+            "level": "warn", "event": "recovering", "run": run_id, "profile": profile, "error": error,
+        }),
+        Happening::ResticOutlived { pid } => json!({ "level": "warn", "event": "restic-outlived", "pid": pid }),
+        Happening::Recovered { run_id, paid, owed } => json!({
+            "level": if owed.is_empty() { "info" } else { "error" },
+            "event": "recovered", "run": run_id, "paid": paid, "owed": owed,
+        }),
         Happening::Ended(report) => json!({
             "level": if report.exit_code == 0 { "info" } else { "error" },
             "event": "run-ended", "run": report.run_id, "profile": report.profile, "status": report.status,

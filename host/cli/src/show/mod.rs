@@ -148,6 +148,7 @@ impl Show {
     fn wants(&self, happening: &Happening<'_>) -> bool {
         let bad = match happening {
             Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
+            Happening::Recovering { .. } | Happening::ResticOutlived { .. } | Happening::Recovered { .. } => true,
             Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),
             Happening::Ended(report) => match report.status {
                 // What restic itself has said needs no second voice under its name.
@@ -210,6 +211,7 @@ impl Observer for Show {
 fn has_failed(happening: &Happening<'_>) -> bool {
     match happening {
         Happening::Unusable { .. } => true,
+        Happening::Recovered { owed, .. } => !owed.is_empty(),
         // A preflight hook that skips the run has done what it is for.
         Happening::HookEnded { call, .. } if (call.kind, call.event) == (Kind::Preflight, EventKind::Before) => false,
         Happening::HookEnded { call, .. } => call.failure.is_some(),

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use hookward_engine::log::{Level, Record, Source};
 use hookward_engine::plan::Change;
 use hookward_engine::{Report, Status};
-use hookward_runner::interrupt::Step;
+use hookward_runner::interrupt::{Cause, Step};
 use hookward_runner::observer::Happening;
 use hookward_runner::report::{HookCall, RunReport};
 use hookward_runner::restic::messages::Message;
@@ -142,7 +142,26 @@ impl Line {
                     Step::Insist => "restic is killed, cleaning up; a third signal leaves at once",
                     Step::Leave => "leaving at once",
                 };
-                vec![Self::new(ODD, "interrupted", format!("by {}: {what}", interrupt.signal))]
+                let who = match interrupt.cause {
+                    Cause::Signal => format!("by {}", interrupt.signal),
+                    Cause::Deadline(_) => format!("since the run {interrupt}"),
+                };
+                vec![Self::new(ODD, "interrupted", format!("{who}: {what}"))]
+            }
+            Happening::Recovering { run_id, profile, error } => {
+                let whose = profile.map(|profile| format!(" of profile `{profile}`")).unwrap_or_default();
+                let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+                vec![Self::new(ODD, "recovering", format!("run {run_id}{whose}{error}"))]
+            }
+            Happening::ResticOutlived { pid } => {
+                vec![Self::new(ODD, "  restic", format!("has outlived that run (process {pid}), and is ended"))]
+            }
+            Happening::Recovered { run_id, paid, owed } => {
+                let mut lines: Vec<_> = owed.iter().map(|owed| Self::new(BAD, "  owed:", owed.to_string())).collect();
+                if !paid.is_empty() {
+                    lines.push(Self::new(GOOD, "recovered", format!("run {run_id}: paid {}", paid.join(", "))));
+                }
+                lines
             }
             Happening::Ended(report) => ended(report, recap),
             _ => Vec::new(),

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::run::Job;
 use super::template::{Pattern, Template};
 use super::variables::{is_name, is_reserved};
+use super::written::Written;
 use super::{Invocation, shown};
 use crate::SecretSource;
 
@@ -16,7 +18,8 @@ use crate::SecretSource;
 const OUTPUT: usize = 1 << 20;
 
 /// A command that a hook may run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 #[non_exhaustive]
 pub struct CommandGrant {
     program: String,
@@ -37,8 +40,9 @@ pub struct CommandGrant {
 }
 
 /// The value of a command's variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Value {
     Text(String),
     /// Read each time that the command is run, and never known to the hook.
     Secret(SecretSource),
@@ -249,6 +253,11 @@ impl CommandGrant {
     /// Names of the variables that the hook may set.
     pub fn hook_env(&self) -> impl Iterator<Item = &str> {
         self.hook_env.iter().map(String::as_str)
+    }
+
+    /// The variables that the command is given, with their values.
+    pub(super) fn variables(&self) -> &BTreeMap<String, Value> {
+        &self.env
     }
 
     /// What a hook asks for, if all of it is granted.

@@ -11,6 +11,7 @@ mod start;
 mod supervisor;
 mod template;
 mod variables;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

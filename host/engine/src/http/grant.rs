@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use http::Method;
+use serde::{Deserialize, Serialize};
 
 use super::pattern::{Host, HostPattern, PathPattern};
+use super::written::Written;
 
 /// Requests that a hook may make: to one origin, or to the hosts below one.
 ///
@@ -20,7 +22,8 @@ use super::pattern::{Host, HostPattern, PathPattern};
 /// assert_eq!(ping.to_string(), "POST https://hc-ping.com/*");
 /// # Ok::<_, hookward_engine::InvalidHttpGrant>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct HttpGrant {
     scheme: Scheme,
     host: HostPattern,
@@ -292,6 +295,25 @@ impl HttpGrant {
     #[must_use]
     pub fn is_private(&self) -> bool {
         matches!(self.transport, Transport::Network { private: true, .. })
+    }
+
+    /// The URL that it was made of, in its one spelling.
+    pub(super) fn url(&self) -> String {
+        let (scheme, host) = (self.scheme.as_str(), &self.host);
+        let port = if self.port == self.scheme.default_port() { String::new() } else { format!(":{}", self.port) };
+        let path = self.path.as_ref().map(PathPattern::to_string).unwrap_or_default();
+        format!("{scheme}://{host}{port}{path}")
+    }
+
+    /// The methods, and the rules, that it was made of.
+    pub(super) fn said(&self) -> (Option<Vec<String>>, Option<Vec<String>>) {
+        match &self.rules {
+            Rules::Default => (None, None),
+            Rules::Methods(methods) => (Some(methods.iter().map(Method::to_string).collect()), None),
+            Rules::Allow(rules) => {
+                (None, Some(rules.iter().map(|(method, path)| format!("{method} {path}")).collect()))
+            }
+        }
     }
 
     /// Whether this grant allows a request.

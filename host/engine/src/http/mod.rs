@@ -10,6 +10,7 @@ mod connect;
 mod grant;
 mod pattern;
 mod send;
+mod written;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::StateStore;
 
 /// How much a hook may keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct StateQuota(u64);
 
 impl StateQuota {
@@ -29,6 +32,20 @@ impl StateQuota {
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.0
+    }
+}
+
+impl TryFrom<u64> for StateQuota {
+    type Error = InvalidQuota;
+
+    fn try_from(bytes: u64) -> Result<Self, InvalidQuota> {
+        Self::new(bytes)
+    }
+}
+
+impl From<StateQuota> for u64 {
+    fn from(quota: StateQuota) -> Self {
+        quota.bytes()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// Variables of restic that the part `env` covers, from its documentation: they carry
 /// a value (a credential, a number, a name), and none of them starts a program, names
 /// a file, or says where the repository or its service is.
@@ -59,7 +61,8 @@ const NEVER: &[&str] = &["PATH", "RESTIC_PASSWORD_COMMAND", "RESTIC_REPOSITORY",
 const NEVER_PREFIXES: &[&str] = &["LD_", "DYLD_"];
 
 /// One part of the plan. Written `sources`, `tags`, `excludes`, `env`, `env:NAME`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Part {
     /// What is backed up.
@@ -115,6 +118,20 @@ impl std::str::FromStr for Part {
                 Self::Variable(name.to_owned())
             }
         })
+    }
+}
+
+impl TryFrom<String> for Part {
+    type Error = InvalidPart;
+
+    fn try_from(text: String) -> Result<Self, InvalidPart> {
+        text.parse()
+    }
+}
+
+impl From<Part> for String {
+    fn from(value: Part) -> Self {
+        value.to_string()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{capture, file};
@@ -17,7 +18,8 @@ pub(super) const LONGEST: usize = 64 << 10;
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Where the value of a secret comes from. Nothing is looked at before it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct SecretSource(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,44 @@ enum Kind {
     Env(String),
     Command { program: String, args: Vec<String> },
     Credential(String),
+}
+
+/// A source as it is kept: where a value comes from, never the value.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Written {
+    File(#[serde(with = "crate::event::path")] PathBuf),
+    Env(String),
+    Command(Vec<String>),
+    Credential(String),
+}
+
+impl From<SecretSource> for Written {
+    fn from(source: SecretSource) -> Self {
+        match source.0 {
+            Kind::File(path) => Self::File(path),
+            Kind::Env(name) => Self::Env(name),
+            Kind::Command { program, args } => {
+                // Made of a text.
+                let program = program.to_string_lossy().into_owned();
+                Self::Command(std::iter::once(program).chain(args).collect())
+            }
+            Kind::Credential(name) => Self::Credential(name),
+        }
+    }
+}
+
+impl TryFrom<Written> for SecretSource {
+    type Error = InvalidSource;
+
+    fn try_from(written: Written) -> Result<Self, InvalidSource> {
+        match written {
+            Written::File(path) => Self::file(path),
+            Written::Env(name) => Self::env(name),
+            Written::Command(argv) => Self::command(argv),
+            Written::Credential(name) => Self::credential(name),
+        }
+    }
 }
 
 /// Why nothing can be a source.
@@ -112,6 +152,12 @@ impl SecretSource {
             Kind::Command { .. } => "command",
             Kind::Credential(_) => "credential",
         }
+    }
+
+    /// The name of the credential that it is, if it is one.
+    #[must_use]
+    pub fn credential_name(&self) -> Option<&str> {
+        if let Kind::Credential(name) = &self.0 { Some(name) } else { None }
     }
 
     /// Whether it could be read now, as far as can be told without reading it or

@@ -34,6 +34,7 @@ use hookward_engine::plan::Part;
 use hookward_engine::{
     CommandGrant, Digest, DirGrant, EventKind, HttpGrant, Limits, Scope, SecretSource, StateQuota, TcpGrant, text_enum,
 };
+use serde::{Deserialize, Serialize};
 
 pub use self::alone::grants_from_text;
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
@@ -92,6 +93,8 @@ pub struct Config {
     pub profiles: BTreeMap<String, Profile>,
     /// Hooks of every run.
     pub hooks: Vec<HookSpec>,
+    /// How long the journal keeps what is over.
+    pub journal: Retention,
 }
 
 impl Config {
@@ -156,6 +159,26 @@ impl Default for ResticSettings {
     }
 }
 
+/// How long the journal keeps runs that are over, and owe nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// How old they may get.
+    pub keep: Duration,
+    /// How many of them there may be.
+    pub keep_runs: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            // A quarter: long enough to ask when it began.
+            keep: Duration::from_secs(90 * 24 * 60 * 60),
+            // Some megabytes, at ten runs a day.
+            keep_runs: 1000,
+        }
+    }
+}
+
 /// A restic repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
@@ -193,6 +216,8 @@ pub struct Profile {
     pub args: BTreeMap<String, Vec<String>>,
     /// Exit code of a run that a hook skipped.
     pub skip_exit_code: u8,
+    /// Wall clock of a run up to restic's end, after which it is cancelled.
+    pub max_duration: Option<Duration>,
     /// Hooks of every run of it.
     pub hooks: Vec<HookSpec>,
     /// Where it is defined.
@@ -200,13 +225,15 @@ pub struct Profile {
 }
 
 /// One hook, with all that the files say of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct HookSpec {
     /// Unique in its scope.
     pub name: String,
     /// Where it stands.
     pub scope: Scope,
     /// File of the component, absolute. Not looked at yet.
+    #[serde(with = "hookward_engine::event::path")]
     pub component: PathBuf,
     /// Where the component is named.
     pub component_location: Location,
@@ -235,7 +262,8 @@ pub struct HookSpec {
 }
 
 /// What a hook may use, with the place of each grant. Nothing is looked at yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GrantSpec {
     /// Directories, absolute on the host, each guest path once.
     pub dirs: Vec<Located<DirGrant>>,
@@ -303,7 +331,8 @@ text_enum! {
 }
 
 /// Whether and when a failed call is made again. The default never does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Retry {
     /// Calls in all; at least 1.
     pub attempts: u32,
@@ -345,7 +374,8 @@ impl Retry {
 }
 
 /// Subcommands of restic.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Operations {
     /// Every one.
     All,

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use hookward_engine::{Limits, Scope};
 
@@ -11,7 +12,7 @@ use super::diagnostic::{ConfigError, Diagnostic, Place, suggest};
 use super::load::Loaded;
 use super::schema::{self, At};
 use super::value::Checker;
-use super::{Config, Password, Profile, Repository, ResticSettings, hook};
+use super::{Config, Password, Profile, Repository, ResticSettings, Retention, hook};
 
 /// The environment.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -24,6 +25,7 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         repositories: BTreeMap::new(),
         profiles: BTreeMap::new(),
         hooks: Vec::new(),
+        journal: Retention::default(),
     };
 
     let mut limits = Limits::default();
@@ -37,6 +39,16 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         if let Some(binary) = binary.and_then(|binary| check.program("`binary`", binary)) {
             config.restic.binary = binary;
         }
+    }
+
+    if let Some((loaded, journal)) = once(files, "[journal]", |file| file.journal.as_ref(), &mut errors) {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        let schema::Journal { keep, keep_runs } = journal.get();
+        let default = Retention::default();
+        config.journal = Retention {
+            keep: keep.as_ref().and_then(|keep| check.duration("keep", keep)).unwrap_or(default.keep),
+            keep_runs: keep_runs.unwrap_or(default.keep_runs),
+        };
     }
 
     // Names first: a profile may stand before its repository.
@@ -191,6 +203,7 @@ fn resolve_profile(
         (operation.to_owned(), args.collect())
     });
     let args = args.collect();
+    let max_duration = profile.max_duration.as_ref().and_then(|at| max_duration(check, at));
     let hooks = hook::hooks(check, Scope::Profile, &profile.hook, limits, &mut BTreeMap::new());
     Some(Profile {
         name: name?,
@@ -199,9 +212,19 @@ fn resolve_profile(
         tags,
         args,
         skip_exit_code: profile.skip_exit_code.unwrap_or_default(),
+        max_duration,
         hooks,
         location: check.location(at),
     })
+}
+
+fn max_duration(check: &mut Checker<'_>, at: &At<String>) -> Option<Duration> {
+    let duration = check.duration("max-duration", at)?;
+    if duration.is_zero() {
+        check.error(at, "`max-duration` is zero", "every run would be cancelled; remove the key for no limit");
+        return None;
+    }
+    Some(duration)
 }
 
 fn known(repositories: &[&str]) -> String {

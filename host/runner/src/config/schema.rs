@@ -141,6 +141,8 @@ pub(super) struct File {
     pub(super) defaults: Option<At<Defaults>>,
     /// How restic is called.
     pub(super) restic: Option<At<Restic>>,
+    /// How long the journal keeps runs that are over.
+    pub(super) journal: Option<At<Journal>>,
     /// Repositories by name.
     #[serde(default)]
     pub(super) repository: BTreeMap<At<String>, Repository>,
@@ -207,6 +209,16 @@ pub(super) struct Restic {
     pub(super) binary: Option<At<String>>,
 }
 
+/// How long the journal keeps runs that are over, and owe nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Journal {
+    /// How old they may get, such as `90d`.
+    pub(super) keep: Option<At<String>>,
+    /// How many of them there may be.
+    pub(super) keep_runs: Option<u64>,
+}
+
 /// A restic repository.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -247,6 +259,8 @@ macro_rules! profile {
             /// Tags of a backup.
             #[serde(default)]
             pub(super) tags: Vec<At<String>>,
+            /// Wall clock of a run up to restic's end, such as `6h`: then it is cancelled.
+            pub(super) max_duration: Option<At<String>>,
             /// Exit code of a run that a hook skipped; 0 when not given.
             pub(super) skip_exit_code: Option<u8>,
             /// Hooks of every run of this profile.

@@ -23,6 +23,7 @@ use tokio::process::{Child, Command as Process};
 use tokio::time::Instant;
 
 use super::messages::{Heard, Lines, Message};
+use crate::fault;
 use crate::interrupt::{Interrupt, Interrupts, Step};
 
 /// How long restic may take to clean up after the first signal. Removing the lock
@@ -160,6 +161,8 @@ impl std::fmt::Display for Exit {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Said<'a> {
+    /// Nothing yet: it has been started, with this process id.
+    Started(u32),
     /// A message of `--json`.
     Message(&'a Message),
     /// A line that is no such message.
@@ -190,6 +193,10 @@ pub async fn run(command: &Command, interrupts: &Interrupts, mask: &Mask, listen
     // A signal before the start has reached us alone.
     let interrupted = interrupts.step(Step::Stop).is_cancelled();
     let mut child = spawn(command, shared_group)?;
+    fault::point("restic spawned");
+    if let Some(pid) = child.id() {
+        listen(Said::Started(pid));
+    }
     let heard = Mutex::new(Heard::new(mask.clone()));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let exit = {
@@ -286,7 +293,7 @@ async fn wait(
 }
 
 /// The children of a process, and theirs; without /proc, none.
-fn descendants(pid: Pid) -> Vec<Pid> {
+pub(crate) fn descendants(pid: Pid) -> Vec<Pid> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let children = children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
     children.flat_map(|child| descendants(child).into_iter().chain([child])).collect()
