@@ -208,35 +208,56 @@ fn drain(stream: Option<impl std::io::Read + Send + 'static>) -> std::thread::Jo
 #[must_use]
 pub fn hookward() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build_program("hookward"))
+    BUILT.get_or_init(|| program("hookward"))
+}
+
+/// `hookward` with places where it can be killed: see `hookward_runner`'s `fault.rs`.
+/// Nothing but this builds it.
+#[must_use]
+pub fn faulty() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        build_program("hookward-faulty", &["--features", "hookward-cli/fault-points"]);
+        built("hookward-faulty")
+    })
 }
 
 /// The stand-in for restic; what it does is told by its environment.
 #[must_use]
 pub fn stand_in() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build_program("stand-in-restic"))
+    BUILT.get_or_init(|| program("stand-in-restic"))
 }
 
 /// Set by `cargo xtask test`: cargo has just built every program of the workspace.
 const PREBUILT: &str = "HOOKWARD_TESTS_PREBUILT";
 
-/// Programs of the workspace stand beside the directory of the test's own. Built with
-/// the features of the whole workspace, as the tests are: others take minutes.
-pub(crate) fn build_program(name: &str) -> PathBuf {
+/// A program of the workspace, built unless cargo has just done so.
+pub(crate) fn program(name: &str) -> PathBuf {
     if std::env::var_os(PREBUILT).is_none() {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // Said of this test by the cargo that runs it. Build scripts that ask for them
-        // would run again, and all that depends on them be compiled again.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-                cargo.env_remove(&name);
-            }
-        }
-        let status =
-            cargo.args(["build", "--quiet", "--workspace", "--bin", name]).stdin(Stdio::null()).status().unwrap();
-        assert!(status.success(), "cannot build {name}");
+        build_program(name, &[]);
     }
+    built(name)
+}
+
+/// Built with the features of the whole workspace, as the tests are: others take
+/// minutes.
+fn build_program(name: &str, more: &[&str]) {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Said of this test by the cargo that runs it. Build scripts that ask for them
+    // would run again, and all that depends on them be compiled again.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            cargo.env_remove(&name);
+        }
+    }
+    let args = ["build", "--quiet", "--workspace", "--bin", name];
+    let status = cargo.args(args).args(more).stdin(Stdio::null()).status().unwrap();
+    assert!(status.success(), "cannot build {name}");
+}
+
+/// Programs of the workspace stand beside the directory of the test's own.
+fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     own.ancestors().map(|dir| dir.join(name)).find(|path| path.is_file()).expect("cargo has built it")
 }

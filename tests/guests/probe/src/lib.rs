@@ -59,6 +59,9 @@ struct Config {
     /// Whether the journal's line says which call of this instance it is.
     #[serde(default)]
     count: bool,
+    /// Whether the journal says which run it is, and gets a line at the call's end too.
+    #[serde(default)]
+    ends: bool,
 }
 
 /// Calls of this instance.
@@ -86,6 +89,9 @@ pub fn run(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
         if config.count {
             line += &format!(" call={call}");
         }
+        if config.ends {
+            line += &format!(" run={}", event.run_id);
+        }
         note(path, &line)?;
     }
     if let Some(path) = &config.dump {
@@ -112,10 +118,12 @@ pub fn run(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
     while named(&config.spin_on) && in_attempt {
         std::hint::black_box(call);
     }
-    if named(&config.fail_on) && in_attempt {
-        return Err(config.error.into());
+    let fails = named(&config.fail_on) && in_attempt;
+    if let Some(path) = config.journal.as_ref().filter(|_| config.ends) {
+        let end = if fails { "failed" } else { "ok" };
+        note(path, &format!("ended {} {kind} attempt={} run={} {end}", config.name, event.attempt, event.run_id))?;
     }
-    Ok(())
+    if fails { Err(config.error.into()) } else { Ok(()) }
 }
 
 /// `NAME KIND attempt=N`, then what is known of the outcome, then the flags.
