@@ -59,6 +59,9 @@ struct Config {
     /// Whether the journal's line says which call of this instance it is.
     #[serde(default)]
     count: bool,
+    /// Whether it says which run it is.
+    #[serde(default)]
+    id: bool,
 }
 
 /// Calls of this instance.
@@ -85,6 +88,9 @@ pub fn run(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
         let mut line = line(&config.name, event);
         if config.count {
             line += &format!(" call={call}");
+        }
+        if config.id {
+            line += &format!(" run={}", event.run_id);
         }
         note(path, &line)?;
     }
