@@ -11,8 +11,8 @@ use hookward_runner::config::{Config, HookSpec, Profile};
 use hookward_runner::restic::process::GRACE;
 
 use crate::args::Systemd;
-use crate::output;
 use crate::session::{Problem, Session};
+use crate::{environment, output};
 
 /// What is added to the time that a run may take to end, for what is not counted.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -27,7 +27,12 @@ pub(crate) fn systemd(session: &Session, args: &Systemd) -> anyhow::Result<i32> 
     let profile = config.profile(&args.profile).map_err(|error| Problem::Plan(error.into()))?;
     let program = std::env::current_exe().context("cannot find hookward's own program")?;
     let state = std::path::absolute(session.state_dir()).context("cannot find the state directory")?;
-    let common = Common { program: quoted(&program), state: quoted(&state), cache: quoted(&session.cache_dir()) };
+    let cache = std::path::absolute(session.cache_dir()).context("cannot find the cache directory")?;
+    let variable = |name: &str, path: &Path| format!("Environment=\"{name}={}\"", quoted(path));
+    let common = Common {
+        program: word(&program),
+        environment: [variable(environment::STATE_DIR, &state), variable(environment::CACHE_DIR, &cache)].join("\n"),
+    };
     let name = format!("hookward-{}", profile.name);
     let units = [
         (format!("{name}.service"), service(&common, &config, profile, &path)),
@@ -51,15 +56,15 @@ pub(crate) fn systemd(session: &Session, args: &Systemd) -> anyhow::Result<i32> 
 
 struct Common {
     program: String,
-    state: String,
-    cache: String,
+    environment: String,
 }
 
 fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> String {
-    let Common { program, state, cache } = common;
+    let Common { program, environment } = common;
     let hooks: Vec<_> = hooks(config, profile).collect();
     let mut unit = String::new();
-    let mut line = |text: std::fmt::Arguments<'_>| drop(writeln!(unit, "{text}"));
+    // Writing to a text never fails.
+    let mut line = |text: std::fmt::Arguments<'_>| writeln!(unit, "{text}").unwrap_or_default();
     let name = &profile.name;
     line(format_args!("[Unit]"));
     line(format_args!("Description=Backup of the profile {name} by Hookward"));
@@ -68,8 +73,8 @@ fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> 
     line(format_args!("# OnFailure=UNIT starts a unit when a run fails, or could not begin."));
     line(format_args!("\n[Service]"));
     line(format_args!("Type=oneshot"));
-    line(format_args!("Environment=\"HOOKWARD_STATE_DIR={state}\" \"HOOKWARD_CACHE_DIR={cache}\""));
-    line(format_args!("ExecStart=\"{program}\" run --config \"{}\" --trigger scheduled --wait {name}", quoted(path)));
+    line(format_args!("{environment}"));
+    line(format_args!("ExecStart=\"{program}\" run --config \"{}\" --trigger scheduled --wait {name}", word(path)));
     if profile.skip_exit_code != 0 {
         line(format_args!("# A run that a hook skipped is none that failed."));
         line(format_args!("SuccessExitStatus={}", profile.skip_exit_code));
@@ -120,19 +125,24 @@ fn timer(profile: &Profile, calendar: &str) -> String {
 }
 
 fn recover(common: &Common) -> String {
-    let Common { program, state, cache } = common;
+    let Common { program, environment } = common;
     format!(
         "[Unit]\nDescription=What backups owe that ended with the machine, by Hookward\n\
          After=local-fs.target network-online.target\nWants=network-online.target\n\n\
          [Service]\nType=oneshot\n\
-         Environment=\"HOOKWARD_STATE_DIR={state}\" \"HOOKWARD_CACHE_DIR={cache}\"\n\
+         {environment}\n\
          ExecStart=\"{program}\" recover --wait\nKillMode=mixed\nTimeoutStartSec=infinity\n\n\
          [Install]\nWantedBy=multi-user.target\n"
     )
 }
 
-/// A path within double quotes of a unit's line: `%` and `$` mean something there.
+/// A path within double quotes of a command line, where `$` means something, too.
+fn word(path: &Path) -> String {
+    quoted(path).replace('$', "$$")
+}
+
+/// A path within double quotes of a unit's line, where `%` means something.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$")
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")
 }
