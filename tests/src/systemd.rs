@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Lab, build_program};
+use crate::lab::{Lab, program};
 
 /// The units of a lab.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Systemd {
         eprintln!("systemctl is a stand-in that does what its manual says");
         let systemd = Self { dir: lab.path("systemd") };
         fs::create_dir(&systemd.dir).unwrap();
-        symlink(build_program("stand-in-systemctl"), systemd.program()).unwrap();
+        symlink(program("stand-in-systemctl"), systemd.program()).unwrap();
         systemd
     }
 

@@ -62,6 +62,9 @@ struct Config {
     /// Whether the journal says which run it is, and gets a line at the call's end too.
     #[serde(default)]
     ends: bool,
+    /// Whether it says which run it is.
+    #[serde(default)]
+    id: bool,
 }
 
 /// Calls of this instance.
@@ -89,7 +92,7 @@ pub fn run(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
         if config.count {
             line += &format!(" call={call}");
         }
-        if config.ends {
+        if config.ends || config.id {
             line += &format!(" run={}", event.run_id);
         }
         note(path, &line)?;
