@@ -45,11 +45,7 @@ impl From<SecretSource> for Written {
         match source.0 {
             Kind::File(path) => Self::File(path),
             Kind::Env(name) => Self::Env(name),
-            Kind::Command { program, args } => {
-                // Made of a text.
-                let program = program.to_string_lossy().into_owned();
-                Self::Command(std::iter::once(program).chain(args).collect())
-            }
+            Kind::Command { program, args } => Self::Command(std::iter::once(program).chain(args).collect()),
             Kind::Credential(name) => Self::Credential(name),
         }
     }
