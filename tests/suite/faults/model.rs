@@ -124,7 +124,7 @@ impl Hook {
     /// Adds the call's steps, retries included; says whether it came to a good end.
     fn call(&self, event: &str, steps: &mut Vec<String>) -> bool {
         let results: &[bool] = match (self.does, event) {
-            (Does::FailsOnce, "before" | "finally") => &[false, true],
+            (Does::FailsOnce, _) => &[false, true],
             (Does::Fails, "before") => &[false],
             _ => &[true],
         };
@@ -241,7 +241,7 @@ impl Seen<'_> {
     }
 
     /// Rules 3 and 4: there is one outcome, the one that is shown, and every hook that
-    /// asks for it is told.
+    /// asks for it is told, to the call's good end: what was cut off may not have told.
     fn outcome(&self, id: &str, run: &Value) -> Result<(), String> {
         let status = run["status"].as_str().ok_or("no status")?;
         for note in self.of(id) {
@@ -253,7 +253,7 @@ impl Seen<'_> {
             }
         }
         let untold = self.scenario.hooks.iter().filter(|hook| hook.is_on(status));
-        match untold.map(|hook| hook.name).find(|hook| !self.of(id).any(|note| note.step.begins(status, hook))) {
+        match untold.map(|hook| hook.name).find(|hook| !self.of(id).any(|note| note.step.ends_well(status, hook))) {
             Some(hook) => Err(format!("`{hook}` was never told of the {status}")),
             None => Ok(()),
         }
