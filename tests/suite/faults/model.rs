@@ -124,7 +124,7 @@ impl Hook {
     /// Adds the call's steps, retries included; says whether it came to a good end.
     fn call(&self, event: &str, steps: &mut Vec<String>) -> bool {
         let results: &[bool] = match (self.does, event) {
-            (Does::FailsOnce, "before" | "finally") => &[false, true],
+            (Does::FailsOnce, _) => &[false, true],
             (Does::Fails, "before") => &[false],
             _ => &[true],
         };
@@ -173,7 +173,7 @@ impl Seen<'_> {
             let id = run["run-id"].as_str().unwrap();
             let rules: [(&str, Result<(), String>); 8] = [
                 ("the gate", self.gate(id)),
-                ("the pairs", self.finally(id)),
+                ("the pairs", self.finally(id, run)),
                 ("the outcome", self.outcome(id, run)),
                 ("restic of a success", self.success(id, run)),
                 ("written before it happens", self.written(id, run)),
@@ -216,8 +216,8 @@ impl Seen<'_> {
 
     /// Rule 3: a pair gets its `finally` exactly when its `before` was started, one
     /// without `before` always; until it has returned ok. Where the process died
-    /// between the writing and the call, only the recovery can have called it.
-    fn finally(&self, id: &str) -> Result<(), String> {
+    /// between the writing and the call of a `before`, a recovery can't tell, and calls.
+    fn finally(&self, id: &str, run: &Value) -> Result<(), String> {
         for hook in self.scenario.hooks.iter().filter(|hook| hook.is_on("finally")) {
             let name = hook.name;
             let begun = !hook.is_on("before") || self.of(id).any(|note| note.step.begins("before", name));
@@ -225,14 +225,14 @@ impl Seen<'_> {
             if begun && !paid {
                 return Err(format!("the `finally` of `{name}` was never called to a good end"));
             }
-            let own = |note: &Note| note.step.begins("finally", name) && !is_recovered(note);
-            if !begun && self.of(id).any(own) {
+            let written = |call: &Value| call["name"] == name && call["event"] == "before";
+            let may_have_begun = run["hooks"].as_array().is_some_and(|calls| calls.iter().any(written));
+            let unasked = |note: &Note| note.step.begins("finally", name) && !(is_recovered(note) && may_have_begun);
+            if !begun && self.of(id).any(unasked) {
                 return Err(format!("`{name}` has a `finally` without a `before`"));
             }
-            let last = self.of(id).filter(|note| !matches!(note.step, Step::ResticBegun | Step::ResticEnded));
-            let told_later = last.skip_while(|note| !note.step.begins("finally", name));
-            if let Some(note) =
-                told_later.clone().find(|note| matches!(&note.step, Step::Begun { event, .. } if event == "before"))
+            let mut later = self.of(id).skip_while(|note| !note.step.begins("finally", name));
+            if let Some(note) = later.find(|note| matches!(&note.step, Step::Begun { event, .. } if event == "before"))
             {
                 return Err(format!("{note:?} after a `finally`"));
             }
@@ -241,7 +241,7 @@ impl Seen<'_> {
     }
 
     /// Rules 3 and 4: there is one outcome, the one that is shown, and every hook that
-    /// asks for it is told.
+    /// asks for it is told, to the call's good end: what was cut off may not have told.
     fn outcome(&self, id: &str, run: &Value) -> Result<(), String> {
         let status = run["status"].as_str().ok_or("no status")?;
         for note in self.of(id) {
@@ -253,7 +253,7 @@ impl Seen<'_> {
             }
         }
         let untold = self.scenario.hooks.iter().filter(|hook| hook.is_on(status));
-        match untold.map(|hook| hook.name).find(|hook| !self.of(id).any(|note| note.step.begins(status, hook))) {
+        match untold.map(|hook| hook.name).find(|hook| !self.of(id).any(|note| note.step.ends_well(status, hook))) {
             Some(hook) => Err(format!("`{hook}` was never told of the {status}")),
             None => Ok(()),
         }

@@ -120,13 +120,14 @@ fn a_restic_that_outlives_its_run_is_ended_before_anything_new() {
 }
 
 #[test]
-fn killed_in_the_outcome_the_rest_is_told_and_nothing_is_told_twice() {
-    let waits = "until = { success = \"/notes/never\" }";
+fn killed_in_the_outcome_it_is_told_again_and_what_was_told_is_not() {
+    let waits = "until = { success = \"/notes/go\" }";
     let on = &["before", "success", "failure", "finally"];
     let lab = lab(&[hook("one", on), hook_with("two", on, "", waits), hook("three", on)]);
     let child = start(&lab, &[], &["run", "p"]);
     noted(&lab, "two success");
     kill_run(child);
+    release(&lab, "notes/go");
     configure(&lab, BASE, &[hook("new", &["before"])]);
     assert_eq!(run(&lab, &[], &["run", "p"]).code, 0);
     // The outcome is as it was written: success.
@@ -138,6 +139,7 @@ fn killed_in_the_outcome_the_rest_is_told_and_nothing_is_told_twice() {
             "three before",
             "restic",
             "three success",
+            "two success",
             "two success",
             "one success",
             "three finally",

@@ -161,17 +161,31 @@ impl OpenRun {
     }
 
     /// Places of the hooks that are still to be told of the outcome, in the order of
-    /// the calls. One whose call had begun may have told it.
+    /// the calls: until a call has come to its end, and no attempt is left after it.
+    /// One that was cut off may have told it; twice is better than never.
     pub(crate) fn untold(&self, outcome: EventKind) -> Vec<usize> {
         let hooks = self.plan.hooks.iter().enumerate().rev();
-        let begun = |hook| self.calls.iter().any(|call| call.hook == hook && call.event == outcome);
-        let untold =
-            hooks.filter(|(index, kept)| kept.component.is_some() && kept.spec.on.contains(&outcome) && !begun(*index));
+        let told = |hook, attempts| {
+            self.calls.iter().any(|call| call.hook == hook && call.event == outcome && call.is_last(attempts))
+        };
+        let untold = hooks.filter(|(index, kept)| {
+            kept.component.is_some() && kept.spec.on.contains(&outcome) && !told(*index, kept.spec.retry.attempts)
+        });
         untold.map(|(index, _)| index).collect()
     }
 
     pub(crate) fn debt(&self, hook: usize) -> Option<&DebtRow> {
         self.debts.iter().find(|debt| debt.hook == hook)
+    }
+}
+
+impl CallRow {
+    /// Whether it has ended, and no other of these attempts follows: it was the last,
+    /// has returned ok, or was called off.
+    fn is_last(&self, attempts: u32) -> bool {
+        let Some(result) = &self.result else { return false };
+        let again = |failure: &HookFailure| failure.reason != Reason::Cancelled.name() && self.attempt < attempts;
+        !result.failure.as_ref().is_some_and(again)
     }
 }
 
