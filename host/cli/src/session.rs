@@ -72,6 +72,18 @@ fn place(diagnostic: &Diagnostic) -> serde_json::Value {
     })
 }
 
+/// An error and what is behind it, each said once: some say it themselves.
+pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+    }
+    text
+}
+
 pub(crate) struct Session {
     pub(crate) global: Global,
 }
@@ -146,7 +158,7 @@ impl Session {
             _ => None,
         };
         let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        let plain = format!("{error:#}");
+        let plain = told(error.as_ref());
         match (self.global.log_format, config) {
             (LogFormat::Json, _) => show::json::problem(&plain, code),
             // Each of them begins with `error:` and shows the line.
