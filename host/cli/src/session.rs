@@ -84,6 +84,17 @@ pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
+/// Files that a run has open at once, at the least.
+const DESCRIPTORS: usize = 16;
+
+/// Whether there is room for them. Libraries panic where there is none, and a run that
+/// has called a hook had better be able to start restic, too.
+fn spare_descriptors() -> std::io::Result<()> {
+    let null = std::fs::File::open("/dev/null")?;
+    let spare: std::io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| null.try_clone()).collect();
+    spare.map(drop)
+}
+
 pub(crate) struct Session {
     pub(crate) global: Global,
 }
@@ -140,6 +151,7 @@ impl Session {
     /// Two threads, to load components side by side; and a guest that spins must not
     /// keep timers waiting.
     pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
+        spare_descriptors().context("this needs more open files than are allowed here (see `ulimit -n`)")?;
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
