@@ -37,7 +37,7 @@ pub(crate) fn systemd(session: &Session, args: &Systemd) -> anyhow::Result<i32> 
     let units = [
         (format!("{name}.service"), service(&common, &config, profile, &path)),
         (format!("{name}.timer"), timer(profile, &args.on_calendar)),
-        (RECOVER.to_owned(), recover(&common)),
+        (RECOVER.to_owned(), recover(&common, &config)),
     ];
     match &args.dir {
         Some(dir) => {
@@ -79,12 +79,8 @@ fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> 
         line(format_args!("# A run that a hook skipped is none that failed."));
         line(format_args!("SuccessExitStatus={}", profile.skip_exit_code));
     }
-    let credentials: BTreeSet<_> = hooks
-        .iter()
-        .flat_map(|hook| hook.grants.secrets.values().filter_map(|secret| secret.value.credential_name()))
-        .collect();
-    for credential in credentials {
-        line(format_args!("LoadCredential={credential}:/etc/hookward/credentials/{credential}"));
+    for credential in credentials(hooks.iter().copied()) {
+        line(format_args!("{credential}"));
     }
     line(format_args!("# Signals go to hookward alone, which passes them on and calls what is owed."));
     line(format_args!("KillMode=mixed"));
@@ -93,6 +89,14 @@ fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> 
     line(format_args!("# A oneshot service has no other limit of time; max-duration of the profile is one."));
     line(format_args!("TimeoutStartSec=infinity"));
     unit
+}
+
+/// The lines for the credentials that hooks are granted.
+fn credentials<'a>(hooks: impl Iterator<Item = &'a HookSpec>) -> impl Iterator<Item = String> {
+    let names: BTreeSet<_> = hooks
+        .flat_map(|hook| hook.grants.secrets.values().filter_map(|secret| secret.value.credential_name()))
+        .collect();
+    names.into_iter().map(|name| format!("LoadCredential={name}:/etc/hookward/credentials/{name}"))
 }
 
 /// Every hook that a run of the profile may call.
@@ -124,14 +128,17 @@ fn timer(profile: &Profile, calendar: &str) -> String {
     )
 }
 
-fn recover(common: &Common) -> String {
+/// Shared by all profiles: what any of them may owe is called by it.
+fn recover(common: &Common, config: &Config) -> String {
+    let hooks = config.profiles.values().flat_map(|profile| hooks(config, profile));
+    let credentials: String = credentials(hooks).map(|line| format!("{line}\n")).collect();
     let Common { program, environment } = common;
     format!(
         "[Unit]\nDescription=What backups owe that ended with the machine, by Hookward\n\
          After=local-fs.target network-online.target\nWants=network-online.target\n\n\
          [Service]\nType=oneshot\n\
          {environment}\n\
-         ExecStart=\"{program}\" recover --wait\nKillMode=mixed\nTimeoutStartSec=infinity\n\n\
+         ExecStart=\"{program}\" recover --wait\n{credentials}KillMode=mixed\nTimeoutStartSec=infinity\n\n\
          [Install]\nWantedBy=multi-user.target\n"
     )
 }

@@ -141,6 +141,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What was committed is there after a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What was overwritten or deleted isn't left in the file.
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
 }

@@ -24,7 +24,7 @@ pub(crate) fn point(name: &str) {
     }
     let at = std::env::var("HOOKWARD_FAULT_AT").ok().and_then(|at| at.parse::<u64>().ok());
     if at == Some(number) {
-        drop(nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL));
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
         // The signal may reach another thread first.
         std::thread::sleep(std::time::Duration::from_secs(60));
     }

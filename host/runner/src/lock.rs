@@ -13,6 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::fault;
+
 /// Time between two tries for a lock that another holds. The kernel's own waiting
 /// can't be called off.
 const RETRY: Duration = Duration::from_millis(200);
@@ -131,8 +133,9 @@ impl Locks {
             .mode(0o600)
             .open(&path)
             .map_err(io)?;
+        fault::point("before lock");
         match file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => fault::point("after lock"),
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 drop(file.read_to_string(&mut text));

@@ -46,7 +46,7 @@ pub enum Restic {
     },
     /// As given, on the profile's repository.
     OnRepository(Vec<OsString>),
-    /// As given, in this environment: nothing is added.
+    /// As given, in this environment: nothing is added but the run's mark.
     Exact {
         /// Another program than the configured restic.
         program: Option<PathBuf>,

@@ -42,7 +42,16 @@ fn visible(lab: &Lab, restic: &[&str]) -> Vec<(String, String)> {
             all.push((format!("{args:?} in {kind}"), text(lab, format!("notes/{kind}.json"))));
         }
     }
+    all.extend(journal(lab));
     all
+}
+
+/// Every page of the journal, those that are free included.
+fn journal(lab: &Lab) -> [(String, String); 2] {
+    ["journal.sqlite", "journal.sqlite-wal"].map(|file| {
+        let bytes = fs::read(lab.path("state").join(file)).unwrap_or_default();
+        (file.to_owned(), String::from_utf8_lossy(&bytes).into_owned())
+    })
 }
 
 /// Neither the secret nor a good part of it, and the mask in each of those.
@@ -142,6 +151,7 @@ fn a_secret_that_is_read_late_is_hidden_in_the_report() {
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(report["runs"][0]["error"], "restic exited with code 1: Fatal: ***", "{report:#}");
     assert_eq!(report["runs"][0]["restic"]["stderr-tail"], "Fatal: ***\n", "{report:#}");
+    assert_hidden(&journal(&lab), &[]);
     let event: Value = serde_json::from_str(&text(&lab, "notes/finally.json")).unwrap();
     assert_eq!(event["outcome"]["error"], "restic exited with code 1: Fatal: ***", "{event:#}");
 }

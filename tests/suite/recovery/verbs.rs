@@ -155,7 +155,7 @@ fn what_is_over_is_kept_as_long_as_the_configuration_says() {
 }
 
 #[test]
-fn the_journal_is_nobody_elses_to_read_and_keeps_no_secret() {
+fn the_journal_is_nobody_elses_to_read() {
     let lab = lab(&[hook_with("h", &["before", "finally"], "", "log = \"plain words\"")]);
     assert_eq!(run(&lab, &[], &["run", "p"]).code, 0);
     for (name, mode) in [("journal.sqlite", 0o600), ("runs", 0o700), ("components", 0o700)] {
@@ -186,6 +186,7 @@ fn units_are_written_for_a_profile() {
     ] {
         assert!(units.stdout.lines().any(|found| found == line), "{line}: {}", units.stdout);
     }
+    assert_eq!(units.stdout.matches("LoadCredential=").count(), 2, "{}", units.stdout);
     assert!(units.stdout.contains(&format!("run --config \"{}\" --trigger scheduled --wait p", config.display())));
     fs::create_dir(lab.path("units")).unwrap();
     let dir = lab.path("units");

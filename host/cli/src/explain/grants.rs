@@ -63,7 +63,7 @@ fn list<T>(grants: &[Located<T>], value: impl Fn(&T) -> Value) -> Vec<Value> {
     grants.iter().map(|grant| placed(grant, &value)).collect()
 }
 
-fn named<'a, T>(grants: &'a BTreeMap<String, Located<T>>, value: impl Fn(&T) -> Value) -> BTreeMap<&'a str, Value> {
+fn named<T>(grants: &BTreeMap<String, Located<T>>, value: impl Fn(&T) -> Value) -> BTreeMap<&str, Value> {
     grants.iter().map(|(name, grant)| (name.as_str(), placed(grant, &value))).collect()
 }
 

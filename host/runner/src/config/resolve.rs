@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use hookward_engine::{Limits, Scope};
 
@@ -202,7 +203,7 @@ fn resolve_profile(
         (operation.to_owned(), args.collect())
     });
     let args = args.collect();
-    let max_duration = profile.max_duration.as_ref().and_then(|at| check.positive_duration("max-duration", at));
+    let max_duration = profile.max_duration.as_ref().and_then(|at| max_duration(check, at));
     let hooks = hook::hooks(check, Scope::Profile, &profile.hook, limits, &mut BTreeMap::new());
     Some(Profile {
         name: name?,
@@ -215,6 +216,15 @@ fn resolve_profile(
         hooks,
         location: check.location(at),
     })
+}
+
+fn max_duration(check: &mut Checker<'_>, at: &At<String>) -> Option<Duration> {
+    let duration = check.duration("max-duration", at)?;
+    if duration.is_zero() {
+        check.error(at, "`max-duration` is zero", "every run would be cancelled; remove the key for no limit");
+        return None;
+    }
+    Some(duration)
 }
 
 fn known(repositories: &[&str]) -> String {

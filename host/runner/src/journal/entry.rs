@@ -4,10 +4,11 @@ use hookward_engine::Digest;
 use hookward_engine::event::EventKind;
 use hookward_engine::log::{Level, Record, Source};
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 use super::kept::{Closing, KeptHook, ResticProcess, is_over};
 use super::{Durable, Journal, JournalError, Kept, OpenRun, RunLock, Verdict, now, number_of};
+use crate::config::GrantSpec;
 use crate::plan::Plan;
 use crate::prepare::Prepared;
 use crate::process;
@@ -85,9 +86,14 @@ impl Journal {
 
 fn kept(prepared: &Prepared) -> Kept {
     let plan = &prepared.plan;
-    let hooks = prepared.hooks().map(|(spec, hook)| KeptHook {
-        spec: spec.clone(),
-        component: hook.ok().map(|hook| hook.component().inspection().digest),
+    let hooks = prepared.hooks().map(|(spec, hook)| {
+        let component = hook.ok().map(|hook| hook.component().inspection().digest);
+        let mut hook = KeptHook { spec: spec.clone(), component };
+        // What nobody needs is not kept: settings may hold what they should not.
+        if !is_called_later(&hook) {
+            (hook.spec.config, hook.spec.grants) = (Vec::new(), GrantSpec::default());
+        }
+        hook
     });
     Kept { host: plan.host.clone(), sources: plan.sources.clone(), tags: plan.tags.clone(), hooks: hooks.collect() }
 }
@@ -183,13 +189,18 @@ impl Entry {
             Closing { exit_code: report.exit_code, duration: report.duration, warnings: report.warnings.clone() };
         let closing = serde_json::to_string(&closing)?;
         let verdict = serde_json::to_string(verdict)?;
+        let over = report.owed.is_empty();
         self.journal.write("run ended", Durable::No, |transaction| {
             transaction.execute(
                 "UPDATE run SET report = ?2, verdict = ?3 WHERE number = ?1",
                 params![self.run, closing, verdict],
-            )
+            )?;
+            if over { close(transaction, self.run) } else { Ok(()) }
         })?;
-        if report.owed.is_empty() { self.close() } else { Ok(()) }
+        if over {
+            self.lock.remove();
+        }
+        Ok(())
     }
 
     /// Once more without the secrets that were read after the call had ended.
@@ -246,10 +257,7 @@ impl Entry {
 
     /// Nothing is owed any more.
     pub(crate) fn close(self) -> Result<(), JournalError> {
-        self.journal.write("run closed", Durable::No, |transaction| {
-            transaction.execute("DELETE FROM component WHERE run = ?1", [self.run])?;
-            transaction.execute("UPDATE run SET ended = ?2 WHERE number = ?1", params![self.run, now()])
-        })?;
+        self.journal.write("run closed", Durable::No, |transaction| close(transaction, self.run))?;
         self.lock.remove();
         Ok(())
     }
@@ -260,6 +268,12 @@ impl Journal {
     pub(crate) fn number(&self, id: &str) -> Result<Option<i64>, JournalError> {
         self.read(|transaction| number_of(transaction, id))
     }
+}
+
+fn close(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM component WHERE run = ?1", [run])?;
+    transaction.execute("UPDATE run SET ended = ?2 WHERE number = ?1", params![run, now()])?;
+    Ok(())
 }
 
 /// A place in the plan, as SQLite has numbers.

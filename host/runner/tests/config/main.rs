@@ -10,6 +10,7 @@ mod commands;
 mod errors;
 mod http;
 mod includes;
+mod journal;
 mod plan;
 mod robust;
 mod secrets;
