@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::args::{Exec, Running, Target};
 use crate::output;
-use crate::session::{Problem, Session};
+use crate::session::{Problem, Session, told};
 use crate::show::{Show, Voice};
 
 /// What is run on each profile.
@@ -179,7 +179,7 @@ impl<'a> Runner<'a> {
                 Err(problem) => {
                     let code = problem.exit_code();
                     failed = failed.or(Some(code));
-                    errors.push(json!({ "profile": profile, "error": problem.to_string(), "exit-code": code }));
+                    errors.push(json!({ "profile": profile, "error": told(&problem), "exit-code": code }));
                     self.show.problem(&problem);
                 }
             }

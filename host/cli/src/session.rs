@@ -72,6 +72,29 @@ fn place(diagnostic: &Diagnostic) -> serde_json::Value {
     })
 }
 
+/// An error and what is behind it, each said once: some say it themselves.
+pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+    }
+    text
+}
+
+/// Files that a run has open at once, at the least.
+const DESCRIPTORS: usize = 16;
+
+/// Whether there is room for them. Libraries panic where there is none, and a run that
+/// has called a hook had better be able to start restic, too.
+fn spare_descriptors() -> std::io::Result<()> {
+    let null = std::fs::File::open("/dev/null")?;
+    let spare: std::io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| null.try_clone()).collect();
+    spare.map(drop)
+}
+
 pub(crate) struct Session {
     pub(crate) global: Global,
 }
@@ -128,6 +151,7 @@ impl Session {
     /// Two threads, to load components side by side; and a guest that spins must not
     /// keep timers waiting.
     pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
+        spare_descriptors().context("this needs more open files than are allowed here (see `ulimit -n`)")?;
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -146,7 +170,7 @@ impl Session {
             _ => None,
         };
         let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        let plain = format!("{error:#}");
+        let plain = told(error.as_ref());
         match (self.global.log_format, config) {
             (LogFormat::Json, _) => show::json::problem(&plain, code),
             // Each of them begins with `error:` and shows the line.

@@ -55,6 +55,11 @@ pub(crate) enum DatabaseError {
 
 /// What an error of SQLite means to the operator.
 fn meaning(error: &rusqlite::Error) -> String {
+    // Where there is no room for what it shares with other processes: its own word for
+    // it is that of a broken disk.
+    if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+        return format!("its disk is full ({error})");
+    }
     let known = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => "it is not a database",
         Some(ErrorCode::DatabaseCorrupt) => "it is damaged: put a copy of it back, or remove it to begin anew",

@@ -9,6 +9,8 @@
     reason = "the whole crate is tests"
 )]
 
+mod contention;
+mod environment;
 mod kills;
 #[path = "../lifecycle/support.rs"]
 #[allow(dead_code, reason = "the part of it that these tests need")]

@@ -24,7 +24,7 @@ use self::text::Line;
 pub(crate) use self::text::count;
 use crate::args::{Color, Global, LogFormat};
 use crate::output;
-use crate::session::Problem;
+use crate::session::{Problem, told};
 
 /// Who is listening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Show {
 
     /// A run that could not begin.
     pub(crate) fn problem(&self, problem: &Problem) {
-        self.error(&problem.to_string(), problem.exit_code());
+        self.error(&told(problem), problem.exit_code());
     }
 
     /// Something that is wrong, and the exit code that says so.
