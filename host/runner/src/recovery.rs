@@ -132,7 +132,9 @@ impl Recovery<'_> {
     /// # Errors
     /// When the journal or a lock can't be used.
     pub async fn all(&self, wait: bool) -> Result<Recovered, RunError> {
-        self.recover(Duty::All { wait }).await
+        let recovered = self.recover(Duty::All { wait }).await?;
+        self.journal.tidy()?;
+        Ok(recovered)
     }
 
     /// The oldest first: what they have stopped may be the same.

@@ -98,6 +98,9 @@ fn recover_pays_without_a_configuration_and_says_what() {
         (&report["exit-code"], &report["paid"][0]["hook"], &report["owed"]),
         (&json!(0), &json!("h"), &json!([]))
     );
+    for (dir, left) in [("state/runs", 0), ("state/components", 1)] {
+        assert_eq!(fs::read_dir(lab.path(dir)).unwrap().count(), left, "{dir}");
+    }
     let again = run(&lab, &[], &["recover"]);
     assert_eq!((again.code, again.stdout.as_str()), (0, "nothing is owed\n"));
     let shown = json_of(&lab, &["runs", "show", open["runs"][0]["run-id"].as_str().unwrap()]);

@@ -220,6 +220,11 @@ impl Journal {
                 [most],
             )
         })?;
+        self.tidy()
+    }
+
+    /// Removes the copies and locks that nothing open refers to.
+    pub(crate) fn tidy(&self) -> Result<(), JournalError> {
         self.clean_components()?;
         self.clean_locks()
     }

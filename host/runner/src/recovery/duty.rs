@@ -171,6 +171,7 @@ impl Journal {
         let entry = self.resume(&run, lock);
         entry.give_up(&owed)?;
         entry.close()?;
+        self.tidy()?;
         Ok((id, names))
     }
 }
