@@ -43,7 +43,7 @@ impl Record {
     }
 
     /// Hands the entry over for the last write, with every call that was written.
-    pub(crate) fn finish<'c>(self, calls: &'c [HookCall]) -> (Option<Entry>, Vec<(i64, &'c HookCall)>) {
+    pub(crate) fn finish(self, calls: &[HookCall]) -> (Option<Entry>, Vec<(i64, &HookCall)>) {
         let written = self.numbers.into_iter().zip(calls);
         (self.entry, written.filter_map(|(number, call)| Some((number?, call))).collect())
     }
