@@ -37,44 +37,36 @@ pub(crate) async fn start(prepared: &Prepared, context: &Context, id: &str) -> R
     let mut locks = Vec::new();
     if let Some(name) = plan.profile_lock() {
         locks.push(if context.wait {
-            wait(&name, &holder, context).await?.0
+            wait(&name, &holder, context).await?
         } else {
             context.locks.take(&name, &holder)?
         });
     }
     let mut names = BTreeSet::new();
     let mut recovered = recover(prepared, context, &names).await?;
-    let mut waited = false;
     for name in plan.exclusive_names() {
-        let (lock, late) = wait(&Name::Exclusive(name.clone()), &holder, context).await?;
-        locks.push(lock);
-        waited |= late;
+        locks.push(wait(&Name::Exclusive(name.clone()), &holder, context).await?);
         names.insert(name);
     }
-    if waited {
-        // Whoever held the name may have died with it, and what it has stopped is ours
-        // to start before we begin.
+    if !names.is_empty() {
+        // Whoever held the name may have died with it, waited for or not, and what it
+        // has stopped is ours to start before we begin.
         let again = recover(prepared, context, &names).await?;
         recovered.paid.extend(again.paid);
-        recovered.warnings.extend(again.warnings);
+        let new = again.warnings.into_iter().filter(|warning| !recovered.warnings.contains(warning));
+        let new: Vec<_> = new.collect();
+        recovered.warnings.extend(new);
         recovered.failed |= again.failed;
         recovered.owed = again.owed;
     }
     Ok(Start { locks, recovered })
 }
 
-/// Waits for a lock; says whether it had to.
-async fn wait(name: &Name, holder: &Holder, context: &Context) -> Result<(Lock, bool), LockError> {
+/// Waits for a lock, and tells of it if it has to.
+async fn wait(name: &Name, holder: &Holder, context: &Context) -> Result<Lock, LockError> {
     let stop = context.interrupts.step(Step::Stop);
-    let mut waited = false;
-    let lock = context
-        .locks
-        .wait(name, holder, stop, |name, holder| {
-            waited = true;
-            context.observer.notice(&Happening::Waiting { name, holder });
-        })
-        .await?;
-    Ok((lock, waited))
+    let waiting = |name: &Name, holder: &Holder| context.observer.notice(&Happening::Waiting { name, holder });
+    context.locks.wait(name, holder, stop, waiting).await
 }
 
 async fn recover(prepared: &Prepared, context: &Context, held: &BTreeSet<String>) -> Result<Recovered, RunError> {

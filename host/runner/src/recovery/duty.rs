@@ -62,11 +62,19 @@ impl Recovery<'_> {
         profile: Option<&str>,
         duty: Duty<'_>,
     ) -> Result<Option<Result<Held, JournalError>>, RunError> {
+        let mut tries = TRIES;
         loop {
             match self.try_hold(number, id, profile, duty).await? {
                 Tried::Held(held) => return Ok(Some(Ok(*held))),
                 Tried::Unreadable(error) => return Ok(Some(Err(error))),
                 Tried::Busy if matches!(duty, Duty::All { wait: true }) => {}
+                // Others have its profile for a moment, to see that they can't have the
+                // name that is ours.
+                Tried::Busy if tries > 1 && self.is_in_the_way(number, duty)? => {
+                    tries -= 1;
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
                 Tried::Nothing | Tried::Busy => return Ok(None),
             }
             let stop = self.interrupts.step(Step::Stop);
@@ -123,6 +131,19 @@ impl Recovery<'_> {
         }
         let entry = self.journal.resume(&run, lock);
         Ok(Tried::Held(Box::new(Held { run, entry, locks })))
+    }
+
+    /// Whether the run has stopped what the one that starts is about to stop, too.
+    fn is_in_the_way(&self, number: i64, duty: Duty<'_>) -> Result<bool, JournalError> {
+        let Duty::Start { held, .. } = duty else { return Ok(false) };
+        if held.is_empty() {
+            return Ok(false);
+        }
+        match self.journal.load(number) {
+            Ok(run) => Ok(run.is_some_and(|run| !run.names().is_disjoint(held))),
+            Err(error) if error.is_about_a_run() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn busy(&self, number: i64) -> Result<Tried, JournalError> {
