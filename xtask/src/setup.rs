@@ -61,21 +61,23 @@ const COUNTERPARTS: &[(&str, &str)] = &[
 
 /// Installs what the example hooks are tested against, where the packages have the
 /// names that are known here. Tests of what is missing leave themselves out.
-pub(crate) fn counterparts(sh: &Shell) -> anyhow::Result<()> {
+pub(crate) fn counterparts(sh: &Shell) {
     let missing: Vec<_> = COUNTERPARTS.iter().filter(|(program, _)| !has(sh, program)).collect();
     if missing.is_empty() {
-        return Ok(());
+        return;
     }
     let names: Vec<_> = missing.iter().map(|(program, _)| *program).collect();
     if !has(sh, "apt-get") {
         println!("missing, and so left out of the tests: {}", names.join(", "));
-        return Ok(());
+        return;
     }
     println!("missing: {}; installing them with apt-get", names.join(", "));
     let packages = missing.iter().map(|(_, package)| *package);
     let install: Vec<_> = ["install", "-y", "--no-install-recommends"].into_iter().chain(packages).collect();
-    manage(sh, "apt-get", &["update"])?;
-    manage(sh, "apt-get", &install)
+    let installed = manage(sh, "apt-get", &["update"]).and_then(|()| manage(sh, "apt-get", &install));
+    if let Err(error) = installed {
+        println!("they can't be installed, and are left out of the tests: {error:#}");
+    }
 }
 
 /// Whether a program is there, also one for the administrator.

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use nix::unistd::Uid;
 use tempfile::TempDir;
@@ -49,18 +50,37 @@ impl Podman {
             .unwrap();
         podman.api = Some(api);
         wait_for("the API", || std::os::unix::net::UnixStream::connect(podman.socket()).is_ok());
+        // Within a container, or without control groups, none can be run.
+        static RUNS: OnceLock<Result<(), String>> = OnceLock::new();
+        let trial = || {
+            let ran = podman.try_run("trial", &[]);
+            drop(podman.command().args(["rm", "--force", "--time=0", "trial"]).output());
+            ran
+        };
+        if let Err(why) = RUNS.get_or_init(trial) {
+            left_out(&format!("no container can be run here: {why}"));
+            return None;
+        }
         Some(podman)
     }
 
     /// Runs a container that sleeps, and ends when it is told to. `more` are further
     /// options of `podman run`.
+    ///
+    /// # Panics
+    /// When it can't be run.
     pub fn run(&self, name: &str, more: &[&str]) {
+        self.try_run(name, more).unwrap_or_else(|why| panic!("the container {name}: {why}"));
+    }
+
+    fn try_run(&self, name: &str, more: &[&str]) -> Result<(), String> {
         let files = output(Command::new("sh").args(["-c", "ulimit -Hn"]));
         let script = "trap 'exit 0' TERM; while :; do sleep 1; done";
         let mut command = self.command();
         command.args(["run", "-d", "--name", name, "--network", "none", "--ulimit", "nproc=1000:1000"]);
         command.args(["--ulimit", &format!("nofile={files}:{files}")]).args(more);
-        output(command.args(["t:1", "/bin/sh", "-c", script]));
+        let output = command.args(["t:1", "/bin/sh", "-c", script]).output().map_err(|error| error.to_string())?;
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
 
     /// A container's status: `running`, `exited`, `paused`.
