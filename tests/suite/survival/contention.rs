@@ -102,7 +102,7 @@ fn many_profiles_with_one_exclusive_name_take_turns() {
 #[test]
 fn holders_that_die_in_a_crowd_are_paid_for_before_the_next_one_is_inside() {
     let lab = profiles(100);
-    let children = start_all(&lab, &["sleep=50"]);
+    let mut children = start_all(&lab, &["sleep=50"]);
     let killed = AtomicUsize::new(0);
     let mut pending: Vec<usize> = (0..CROWD).step_by(3).collect();
     let killer = |lab: &Lab| {
@@ -110,11 +110,13 @@ fn holders_that_die_in_a_crowd_are_paid_for_before_the_next_one_is_inside() {
         let inside = journal.last().filter(|line| line.contains(" before "));
         let name = inside.and_then(|line| line.split(' ').next());
         if let Some(at) = pending.iter().position(|index| name == Some(&format!("p{index}"))) {
-            // Maybe its last moment has passed: then it is one that has lived.
-            send(&children[pending.remove(at)], Signal::SIGKILL);
-            killed.fetch_add(1, Ordering::Relaxed);
+            let child = &mut children[pending.remove(at)];
+            if child.try_wait().unwrap().is_none() {
+                send(child, Signal::SIGKILL);
+                killed.fetch_add(1, Ordering::Relaxed);
+            }
         }
-        journal.iter().filter(|line| line.contains(" finally ")).count() >= CROWD
+        children.iter_mut().all(|child| child.try_wait().unwrap().is_some())
     };
     lab.wait_for("the last one", killer);
     let codes = ends(children);
