@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
+use hookward_engine::event::millis;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
 use hookward_runner::config::HookSpec;
 use hookward_runner::plan::{Plan, Request, Restic};
@@ -226,7 +227,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "grants": grants::describe(&spec.grants),
         "config": spec.config.iter().map(|(key, _)| key).collect::<Vec<_>>(),
         "limits": {
-            "timeout-ms": u64::try_from(limits.timeout.as_millis()).unwrap_or(u64::MAX),
+            "timeout-ms": millis::of(limits.timeout),
             "fuel": limits.fuel,
             "memory": limits.memory,
             "table-elements": limits.table_elements,
@@ -241,7 +242,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
             "http-body": limits.http_body,
             "http-headers": limits.http_headers,
             "component-size": limits.component_size,
-            "compile-time-ms": u64::try_from(limits.compile_time.as_millis()).unwrap_or(u64::MAX),
+            "compile-time-ms": millis::of(limits.compile_time),
         },
         "retry": { "attempts": spec.retry.attempts },
         "exclusive": spec.exclusive,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
-use hookward_engine::event::Outcome;
+use hookward_engine::event::{Outcome, millis};
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
     Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, MemoryStore, Metadata, Report, Scope, StateGrant,
@@ -122,7 +122,7 @@ fn report_json(report: &Report, log: &[Record]) -> serde_json::Value {
         "failure": report.result.as_ref().err(),
         "skip": report.skip,
         "warnings": report.warnings,
-        "duration-ms": u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),
+        "duration-ms": millis::of(report.wall),
         "fuel": report.fuel,
         "peak-memory": report.peak_memory,
         "plan": report.plan,

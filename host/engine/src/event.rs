@@ -312,18 +312,24 @@ pub mod path {
     }
 }
 
-/// Durations as whole milliseconds, for serde's `with`.
+/// Durations as whole milliseconds: for serde's `with`, and as a number.
 pub mod millis {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    /// The duration, rounded down.
+    #[must_use]
+    pub fn of(duration: Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
 
     /// Writes the duration, rounded down.
     ///
     /// # Errors
     /// Those of the serializer.
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).serialize(serializer)
+        of(*duration).serialize(serializer)
     }
 
     /// Reads a whole number of milliseconds.

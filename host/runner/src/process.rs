@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::fault;
 use crate::interrupt::{Interrupts, Step};
 use crate::journal::ResticProcess;
-use crate::restic::process::{GRACE, descendants};
+use crate::restic::process::GRACE;
 
 /// Variable that marks the restic of a run, with the run's id.
 pub(crate) const RUN: &str = "HOOKWARD_RUN";
@@ -71,6 +71,13 @@ fn marked(run: &str) -> Option<ResticProcess> {
     });
     // Children of it have the mark, too.
     found.min_by_key(|process| (process.start, process.pid))
+}
+
+/// The children of a process, and theirs; without /proc, none.
+pub(crate) fn descendants(pid: Pid) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
+    children.flat_map(|child| descendants(child).into_iter().chain([child])).collect()
 }
 
 /// Ends a restic that nobody waits for: as in a run, with time to remove its lock.

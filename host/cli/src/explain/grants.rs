@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
+use hookward_engine::event::millis;
 use hookward_engine::plan::Part;
 use hookward_engine::{CommandGrant, DirGrant, HttpGrant};
 use hookward_runner::config::{GrantSpec, Located};
@@ -145,7 +146,7 @@ fn command_json(command: &CommandGrant) -> Value {
     json!({
         "argv": command.argv().collect::<Vec<_>>(),
         "args": command.patterns().collect::<BTreeMap<_, _>>(),
-        "timeout-ms": command.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        "timeout-ms": command.timeout.map(millis::of),
         "user": command.user,
         "cwd": command.cwd,
         "env": command.env().collect::<Vec<_>>(),

@@ -2,8 +2,6 @@
 
 mod brokered;
 
-use std::time::Duration;
-
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -78,10 +76,6 @@ impl control::Host for Recorder {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl From<&event::Event> for wit::Event {
     fn from(event: &event::Event) -> Self {
         Self {
@@ -150,7 +144,7 @@ impl From<&event::Outcome> for wit::Outcome {
             status: outcome.status.into(),
             exit_code: outcome.exit_code,
             error: outcome.error.clone(),
-            duration_ms: millis(outcome.duration),
+            duration_ms: event::millis::of(outcome.duration),
             snapshot_id: outcome.snapshot_id.clone(),
             summary: outcome.summary.as_ref().map(Into::into),
             stderr_tail: outcome.stderr_tail.clone(),
@@ -190,7 +184,7 @@ impl From<&event::HookResult> for wit::HookResult {
                 .failure
                 .as_ref()
                 .map(|failure| wit::HookFailure { reason: failure.reason.clone(), message: failure.message.clone() }),
-            duration_ms: millis(result.duration),
+            duration_ms: event::millis::of(result.duration),
         }
     }
 }

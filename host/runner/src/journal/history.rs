@@ -1,8 +1,6 @@
 //! Reading: what has become of runs.
 
-use std::time::Duration;
-
-use hookward_engine::event::{EventKind, HookFailure, Scope, Status, Trigger};
+use hookward_engine::event::{EventKind, HookFailure, Scope, Status, Trigger, millis};
 use hookward_engine::log::Record;
 use jiff::Timestamp;
 use rusqlite::params;
@@ -235,7 +233,7 @@ impl Journal {
             state,
             status: run.verdict.as_ref().map(|verdict| verdict.status),
             exit_code: run.closing.as_ref().map(|closing| closing.exit_code),
-            duration_ms: run.closing.as_ref().map(|closing| whole_millis(closing.duration)),
+            duration_ms: run.closing.as_ref().map(|closing| millis::of(closing.duration)),
             owed: owed.into_iter().filter_map(|hook| Some(run.plan.hooks.get(hook)?.spec.name.clone())).collect(),
         }
     }
@@ -297,7 +295,7 @@ impl CallDetail {
         if let Some(result) = result {
             detail.failure = result.failure;
             detail.skip = result.skip;
-            detail.duration_ms = whole_millis(result.duration);
+            detail.duration_ms = millis::of(result.duration);
             detail.fuel = result.fuel;
             detail.peak_memory = result.peak_memory;
             detail.log = result.log;
@@ -305,10 +303,6 @@ impl CallDetail {
         }
         Some(detail)
     }
-}
-
-fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A time that the journal wrote; the beginning of all time for one that it can't have.

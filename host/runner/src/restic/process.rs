@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::messages::{Heard, Lines, Message};
 use crate::fault;
 use crate::interrupt::{Interrupt, Interrupts, Step};
+use crate::process::descendants;
 
 /// How long restic may take to clean up after the first signal. Removing the lock
 /// may take a minute (restic's own bound), so a little more.
@@ -290,13 +291,6 @@ async fn wait(
         let _ = killpg(pid, Signal::SIGKILL);
     }
     child.wait().await.map(Exit::from)
-}
-
-/// The children of a process, and theirs; without /proc, none.
-pub(crate) fn descendants(pid: Pid) -> Vec<Pid> {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
-    children.flat_map(|child| descendants(child).into_iter().chain([child])).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
