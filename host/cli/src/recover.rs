@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use hookward_engine::Engine;
 use hookward_runner::exit;
 use hookward_runner::interrupt::{Interrupts, Step};
 use hookward_runner::journal::{RunState, RunSummary};
@@ -16,40 +17,19 @@ use serde_json::json;
 use crate::args::Recover;
 use crate::output;
 use crate::run::watch;
-use crate::session::{Problem, Session};
-use crate::show::Voice;
+use crate::session::{Problem, Session, told};
+use crate::show::{Show, Voice};
 
 pub(crate) fn recover(session: &Session, args: &Recover) -> anyhow::Result<i32> {
     if let Some(run) = &args.give_up {
         return give_up(session, run);
     }
-    let journal = session.journal();
     // Nothing was ever written, and nothing is made for looking.
-    if open(session)?.is_empty() {
+    if is_clear(session)? {
         return report(session, &Recovered::default(), &[], 0);
     }
-    let (interrupts, states, locks) = (Interrupts::default(), session.states(), Locks::new(&session.state_dir()));
-    let show = session.show(Voice::Full);
-    let listener = interrupts.listen().context("cannot listen for signals")?;
-    let engine = session.engine()?;
-    let runtime = session.runtime()?;
-    let observer: Arc<dyn Observer> = show.clone();
-    let recovered = runtime.block_on(async {
-        let watch = tokio::spawn(watch(interrupts.clone(), show));
-        let recovery = Recovery {
-            journal: &journal,
-            engine: &engine,
-            states: &states,
-            locks: &locks,
-            interrupts: &interrupts,
-            observer: &observer,
-        };
-        let recovered = recovery.all(args.wait).await;
-        watch.abort();
-        recovered
-    });
-    runtime.shutdown_background();
-    drop(listener);
+    let interrupts = Interrupts::default();
+    let recovered = carry_out(session, session.show(Voice::Full), &interrupts, Pays::All { wait: args.wait })?;
     let signal = || interrupts.first().map_or(Signal::SIGTERM, |interrupt| interrupt.signal);
     let recovered = recovered.map_err(|error| match error {
         RunError::Lock(LockError::Cancelled { .. }) => Problem::Cancelled { signal: signal() },
@@ -64,6 +44,88 @@ pub(crate) fn recover(session: &Session, args: &Recover) -> anyhow::Result<i32> 
         exit::FAILED_AFTERWARDS
     };
     report(session, &recovered, &open, code)
+}
+
+/// What is paid.
+#[derive(Debug, Clone, Copy)]
+enum Pays {
+    /// All that is owed.
+    All { wait: bool },
+    /// What is due, as before a run.
+    Due,
+}
+
+fn carry_out(
+    session: &Session,
+    show: Arc<Show>,
+    interrupts: &Interrupts,
+    pays: Pays,
+) -> anyhow::Result<Result<Recovered, RunError>> {
+    let listener = interrupts.listen().context("cannot listen for signals")?;
+    let engine = session.engine()?;
+    let runtime = session.runtime()?;
+    let recovered = runtime.block_on(async {
+        let watch = tokio::spawn(watch(interrupts.clone(), Arc::clone(&show)));
+        let recovered = pay(session, &engine, interrupts, show, pays).await;
+        watch.abort();
+        recovered
+    });
+    runtime.shutdown_background();
+    drop(listener);
+    Ok(recovered)
+}
+
+async fn pay(
+    session: &Session,
+    engine: &Engine,
+    interrupts: &Interrupts,
+    show: Arc<Show>,
+    pays: Pays,
+) -> Result<Recovered, RunError> {
+    let (journal, states, locks) = (session.journal(), session.states(), Locks::new(&session.state_dir()));
+    let observer: Arc<dyn Observer> = show;
+    let recovery =
+        Recovery { journal: &journal, engine, states: &states, locks: &locks, interrupts, observer: &observer };
+    match pays {
+        Pays::All { wait } => recovery.all(wait).await,
+        Pays::Due => recovery.due().await,
+    }
+}
+
+/// Pays what is due where nothing new can be started: what today's configuration says
+/// has no part in it. There is something else to tell, so what goes wrong is a warning.
+pub(crate) fn due(session: &Session, voice: Voice) {
+    let show = session.show(voice);
+    let paid = match is_clear(session) {
+        Ok(true) => return,
+        Ok(false) => carry_out(session, Arc::clone(&show), &Interrupts::default(), Pays::Due),
+        Err(problem) => Err(problem.into()),
+    };
+    match paid {
+        Ok(recovered) => warn(&show, recovered),
+        Err(error) => show.warning(&format!("what earlier runs owe is not paid: {error:#}")),
+    }
+}
+
+/// The same within a command that has begun to run profiles.
+pub(crate) async fn due_within(session: &Session, engine: &Engine, interrupts: &Interrupts, show: &Arc<Show>) {
+    match is_clear(session) {
+        Ok(true) => {}
+        Ok(false) => warn(show, pay(session, engine, interrupts, Arc::clone(show), Pays::Due).await),
+        Err(problem) => show.warning(&format!("what earlier runs owe is not paid: {}", told(&problem))),
+    }
+}
+
+fn warn(show: &Show, recovered: Result<Recovered, RunError>) {
+    match recovered {
+        Ok(recovered) => recovered.warnings.iter().for_each(|warning| show.warning(warning)),
+        Err(error) => show.warning(&format!("what earlier runs owe is not paid: {}", told(&error))),
+    }
+}
+
+/// Whether no run has left anything to be done.
+fn is_clear(session: &Session) -> Result<bool, Problem> {
+    Ok(open(session)?.is_empty() && session.journal().lost()?.is_empty())
 }
 
 /// The runs that are left: their processes are gone, and they owe something.

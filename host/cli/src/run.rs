@@ -24,9 +24,9 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::args::{Exec, Running, Target};
-use crate::output;
 use crate::session::{Problem, Session, told};
 use crate::show::{Show, Voice};
+use crate::{output, recover};
 
 /// What is run on each profile.
 #[derive(Debug, Clone)]
@@ -53,7 +53,6 @@ impl What {
 /// failed.
 pub(crate) fn profiles(session: &Session, what: &What, target: Target) -> anyhow::Result<i32> {
     let Target { profiles, fail_fast, running } = target;
-    let config = session.config()?;
     let request = |profile: String| Request {
         profile: Some(profile),
         restic: what.restic(),
@@ -62,8 +61,8 @@ pub(crate) fn profiles(session: &Session, what: &What, target: Target) -> anyhow
         keep_stdout: session.global.json,
     };
     // A name that is wrong is wrong before the first run, not after an hour of it.
-    let plans = profiles.into_iter().map(|profile| Plan::new(&config, &request(profile)));
-    let plans = plans.collect::<Result<Vec<_>, _>>().map_err(Problem::from)?;
+    let requests: Vec<_> = profiles.into_iter().map(request).collect();
+    let (config, plans) = plans(session, &requests, Voice::Full)?;
     // Where restic's output is the result, stdout is restic's alone.
     let voice = if plans.iter().all(Plan::is_shown) { Voice::Full } else { Voice::Aside };
     Runner::new(session, &config, &running, voice)?.run(plans, fail_fast)
@@ -74,8 +73,7 @@ pub(crate) fn exec(session: &Session, exec: Exec) -> anyhow::Result<i32> {
     let mut command = exec.command.into_iter();
     let program = command.next().filter(|program| program != "restic").map(PathBuf::from);
     let restic = Restic::Exact { program, args: command.collect() };
-    let config = session.config()?;
-    exact(session, &config, exec.profile, restic, &exec.running, Trigger::Manual)
+    exact(session, exec.profile, restic, &exec.running, Trigger::Manual)
 }
 
 /// `restic`, when Hookward stands in for it.
@@ -85,14 +83,22 @@ pub(crate) fn stand_in(
     args: Vec<OsString>,
     trigger: Trigger,
 ) -> anyhow::Result<i32> {
-    let config = session.config()?;
     let running = Running { wait: false, skip_exit_code: None, trigger: None };
-    exact(session, &config, profile, Restic::Exact { program: None, args }, &running, trigger)
+    exact(session, profile, Restic::Exact { program: None, args }, &running, trigger)
+}
+
+/// The configuration and what is to be run by it. Where there is no such thing, what
+/// earlier runs owe is paid all the same.
+fn plans(session: &Session, requests: &[Request], voice: Voice) -> Result<(Config, Vec<Plan>), Problem> {
+    let plans = session.config().and_then(|config| {
+        let plans = requests.iter().map(|request| Plan::new(&config, request)).collect::<Result<_, _>>()?;
+        Ok((config, plans))
+    });
+    plans.inspect_err(|_| recover::due(session, voice))
 }
 
 fn exact(
     session: &Session,
-    config: &Config,
     profile: Option<String>,
     restic: Restic,
     running: &Running,
@@ -105,13 +111,14 @@ fn exact(
         dry_run: session.global.dry_run,
         keep_stdout: session.global.json,
     };
-    let plan = Plan::new(config, &request).map_err(Problem::from)?;
+    let (config, mut plans) = plans(session, &[request], Voice::Discreet)?;
+    let Some(plan) = plans.pop() else { return Ok(0) };
     if !plan.calls_hooks() && !session.global.json {
         // Nothing of ours is to be done: become restic.
         let error = std::process::Command::new(&plan.restic.program).args(&plan.restic.args).exec();
         return Err(error).with_context(|| format!("cannot start {}", plan.restic.program.display()));
     }
-    Runner::new(session, config, running, Voice::Discreet)?.run(vec![plan], true)
+    Runner::new(session, &config, running, Voice::Discreet)?.run(vec![plan], true)
 }
 
 /// Runs plans, and reports on them.
@@ -206,8 +213,14 @@ impl<'a> Runner<'a> {
                 let stop = self.interrupts.step(Step::Stop);
                 // Compiling may take minutes; a child that does so ends with its future.
                 let prepared = stop.run_until_cancelled(Prepared::new(plan, engine, &self.states)).await;
-                let cancelled = || Problem::Cancelled { signal: self.signal() };
-                prepared.ok_or_else(cancelled)?.map_err(Problem::Unusable)?
+                match prepared {
+                    Some(Ok(prepared)) => prepared,
+                    Some(Err(unusable)) => {
+                        recover::due_within(self.session, engine, &self.interrupts, &self.show).await;
+                        return Err(Problem::Unusable(unusable));
+                    }
+                    None => return Err(Problem::Cancelled { signal: self.signal() }),
+                }
             }
             None => Prepared::without_hooks(plan),
         };

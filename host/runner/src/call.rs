@@ -30,7 +30,7 @@ impl Sink for Tape {
 pub(crate) trait Keep {
     /// The hook is about to be called. An error, which is kept here, means that it must
     /// not be: nobody would know of it.
-    fn begun(&mut self, attempt: u32) -> Result<(), ()>;
+    fn begun(&mut self, hook: &str, attempt: u32) -> Result<(), ()>;
 
     /// A call has ended; `last` if there is no further attempt.
     fn ended(&mut self, call: &HookCall, last: bool);
@@ -48,7 +48,7 @@ pub(crate) async fn call(
     let spec = &ready.spec;
     let mut last = None;
     loop {
-        if keep.begun(event.attempt).is_err() {
+        if keep.begun(&spec.name, event.attempt).is_err() {
             return last;
         }
         fault::point("before call");

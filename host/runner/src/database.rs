@@ -13,7 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// How long to wait for another process, which holds a file only while it writes.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// What a file holds.
 #[derive(Debug)]
@@ -89,19 +89,30 @@ impl Database {
     }
 
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
+        self.within(BUSY, act)
+    }
+
+    /// The same, waiting at most so long for another process.
+    pub(crate) fn within<T>(
+        &self,
+        patience: Duration,
+        act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
         let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let sqlite = |source| DatabaseError::Sqlite { path: self.path.clone(), source };
         let mut connection = match held.take() {
             Some(connection) => connection,
-            None => open(&self.path, self.schema)?,
+            None => open_within(&self.path, self.schema, patience)?,
         };
-        let done = act(&mut connection).map_err(|source| DatabaseError::Sqlite { path: self.path.clone(), source })?;
+        connection.busy_timeout(patience).map_err(sqlite)?;
+        let done = act(&mut connection).map_err(sqlite)?;
         *held = Some(connection);
         Ok(done)
     }
 }
 
 /// Opens a file, and makes it if there is none.
-pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection, DatabaseError> {
+fn open_within(path: &Path, schema: &Schema, patience: Duration) -> Result<Connection, DatabaseError> {
     let io = |source| DatabaseError::Io { path: path.to_owned(), source };
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -119,7 +130,7 @@ pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection, DatabaseE
         return Err(DatabaseError::Empty(path.to_owned()));
     }
     let sqlite = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
-    let mut connection = connect(path).map_err(sqlite)?;
+    let mut connection = connect(path, patience).map_err(sqlite)?;
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sqlite);
     if number("application_id")? != i64::from(schema.application) {
         return Err(DatabaseError::Foreign(path.to_owned()));
@@ -134,10 +145,10 @@ pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection, DatabaseE
     Ok(connection)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(patience)?;
     // What was committed is there after a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -173,7 +184,7 @@ fn create(path: &Path, schema: &Schema) -> Result<(), DatabaseError> {
 }
 
 fn fill(path: &Path, schema: &Schema) -> rusqlite::Result<()> {
-    let mut connection = connect(path)?;
+    let mut connection = connect(path, BUSY)?;
     // Readers and the writer don't wait for each other; stays with the file.
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "application_id", schema.application)?;
@@ -198,6 +209,10 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()>
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
+
+    fn open(path: &Path, schema: &Schema) -> Result<Connection, DatabaseError> {
+        open_within(path, schema, BUSY)
+    }
 
     const APPLICATION: i32 = 7;
     const FIRST: &str = "CREATE TABLE a (x INTEGER NOT NULL) STRICT; INSERT INTO a VALUES (1);";

@@ -5,33 +5,31 @@
 //! exactly when its `before` was started; outcome hooks and `finally` are called
 //! whatever came before; and what they do never changes the outcome.
 
+mod verdict;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use hookward_engine::event::{Event, EventKind, Outcome, Status};
 use hookward_engine::log::Source;
 use hookward_engine::{CancellationToken, Failure, Reason};
 use jiff::Timestamp;
-use nix::sys::signal::Signal;
 use uuid::Uuid;
 
 use crate::call::call;
 use crate::config::{HookSpec, Kind};
 use crate::exit;
-use crate::fault;
-use crate::interrupt::{Cause, Interrupt, Interrupts, Step};
-use crate::journal::{Durable, Entry, Journal, Verdict};
+use crate::interrupt::{Interrupts, Step};
+use crate::journal::{Entry, Journal, Verdict};
 use crate::lock::Locks;
 use crate::observer::{Happening, Observer};
 use crate::plan::Plan;
 use crate::prepare::{Prepared, Ready};
-use crate::process;
 use crate::record::Record;
 use crate::recovery::Owed;
-use crate::report::{HookCall, ResticReport, RunReport};
-use crate::restic::process::{self as restic, Ended, Exit, Said};
+use crate::report::{HookCall, RunReport};
 use crate::start::{RunError, Start, start};
 
 /// What a run needs besides its plan.
@@ -149,14 +147,10 @@ impl<'a> Run<'a> {
         };
         // From here on, nothing is late.
         drop(deadline);
-        let told = self.record.trouble().is_some();
         let hidden = self.hidden(&verdict);
-        self.record.write(|entry| entry.judged(&hidden));
+        self.record.put(|_| hidden.judged().map(Some));
         self.outcome_hooks(&verdict).await;
         let owed = self.finally(&verdict).await;
-        if let Some(trouble) = self.record.trouble().filter(|_| !told || verdict.restic.is_some()) {
-            self.warnings.push(format!("{trouble}; what this run owed would not have been known after a crash"));
-        }
         let mut report = RunReport {
             run_id: self.id.clone(),
             profile: plan.profile.clone(),
@@ -178,20 +172,10 @@ impl<'a> Run<'a> {
         };
         // Again: a secret may have been read after it was printed.
         report.hide(&self.prepared.mask);
-        self.close(&mut report, &verdict);
+        let hide = !self.prepared.mask.is_empty();
+        let warning = std::mem::take(&mut self.record).close(&report, &self.hidden(&verdict), hide);
+        report.warnings.extend(warning);
         report
-    }
-
-    /// The last writing of the run, of what is shown of it.
-    fn close(&mut self, report: &mut RunReport, verdict: &Verdict) {
-        let mask = &self.prepared.mask;
-        let verdict = self.hidden(verdict);
-        let (entry, calls) = std::mem::take(&mut self.record).finish(&report.hooks);
-        let Some(entry) = entry else { return };
-        let hidden = if mask.is_empty() { Ok(()) } else { entry.hide(&calls) };
-        if let Err(error) = hidden.and_then(|()| entry.ended(report, &verdict)) {
-            report.warnings.push(format!("{error}; this run is taken for one that has died"));
-        }
     }
 
     /// The verdict as it may be kept.
@@ -250,127 +234,6 @@ impl<'a> Run<'a> {
             }
         }
         if stop.is_cancelled() { Gate::Cancelled } else { Gate::Open }
-    }
-
-    fn not_started(&self, gate: Gate) -> Verdict {
-        match gate {
-            Gate::Shut { hook, failure } => Verdict {
-                status: Status::Failure,
-                exit_code: exit::GATE_SHUT,
-                error: Some(format!("hook \"{hook}\": {failure}")),
-                restic: None,
-            },
-            Gate::Skipped { reason } => {
-                let exit_code = self.prepared.plan.skip_exit_code;
-                Verdict { status: Status::Skipped, exit_code, error: Some(reason), restic: None }
-            }
-            Gate::Barred { reason } => {
-                Verdict { status: Status::Failure, exit_code: exit::GATE_SHUT, error: Some(reason), restic: None }
-            }
-            Gate::Open | Gate::Cancelled => {
-                let interrupt = self.interrupt();
-                let error = match interrupt.cause {
-                    Cause::Signal => format!("{interrupt} before restic was started"),
-                    Cause::Deadline(_) => interrupt.to_string(),
-                };
-                Verdict {
-                    status: Status::Cancelled,
-                    exit_code: 128 + interrupt.signal as i32,
-                    error: Some(error),
-                    restic: None,
-                }
-            }
-        }
-    }
-
-    fn interrupt(&self) -> Interrupt {
-        let none = Interrupt { signal: Signal::SIGTERM, by_terminal: false, cause: Cause::Signal };
-        self.interrupts.first().unwrap_or(none)
-    }
-
-    /// The gate is open: runs restic.
-    async fn restic(&mut self) -> Verdict {
-        let mut plan = self.plan.clone().into_owned();
-        if plan.calls_hooks() {
-            plan.restic.set_env(process::RUN, Some(self.id.clone().into()));
-        }
-        let plan = &plan;
-        let observer = &self.context.observer;
-        observer.notice(&Happening::GateOpened { plan });
-        let began = Instant::now();
-        let record = Mutex::new(std::mem::take(&mut self.record));
-        let listen = |said: Said<'_>| match said {
-            Said::Started(pid) => {
-                let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
-                record.write(|entry| entry.restic_started(pid));
-            }
-            Said::Message(message) => observer.notice(&Happening::ResticMessage(message)),
-            Said::Line(line) => observer.notice(&Happening::ResticLine(line)),
-        };
-        fault::point("before restic");
-        let ended = restic::run(&plan.restic, &self.interrupts, &self.prepared.mask, &listen).await;
-        fault::point("after restic");
-        self.record = record.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Ended { exit, heard } = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                let error = Some(format!("cannot start {}: {error}", plan.restic.program.display()));
-                return Verdict { status: Status::Failure, exit_code: exit::NOT_STARTED, error, restic: None };
-            }
-        };
-        observer.notice(&Happening::ResticEnded { exit });
-        let mut verdict = self.judge(exit, &heard);
-        let stderr_tail = heard.stderr_tail();
-        // Old versions name a snapshot that a dry run has not made.
-        let (summary, snapshot_id) = match heard.finished {
-            Some(finished) => {
-                (Some(finished.numbers), finished.snapshot_id.filter(|id| !id.is_empty() && !plan.dry_run))
-            }
-            None => (None, None),
-        };
-        if exit.finished() && summary.is_none() && plan.is_shown() {
-            self.warnings.push("restic ended well, but told of no snapshot".to_owned());
-        }
-        let report = ResticReport {
-            exit_code: if let Exit::Code(code) = exit { Some(code) } else { None },
-            signal: if let Exit::Signal(signal) = exit { Some(signal) } else { None },
-            duration: began.elapsed(),
-            snapshot_id,
-            summary,
-            stderr_tail,
-        };
-        verdict.restic = Some(report);
-        verdict
-    }
-
-    /// What restic's end means. A signal that came too late to stop it changes
-    /// nothing: the snapshot is there.
-    fn judge(&self, exit: Exit, heard: &crate::restic::messages::Heard) -> Verdict {
-        let exit_code = exit.shell_code();
-        let interrupted = self.interrupts.first().is_some();
-        let cancelled = |exit| match exit {
-            Exit::Code(code) => code == 130,
-            Exit::Signal(signal) => {
-                [Signal::SIGINT as i32, Signal::SIGTERM as i32, Signal::SIGHUP as i32].contains(&signal)
-            }
-        };
-        let (status, error) = match exit {
-            Exit::Code(0) => (Status::Success, None),
-            Exit::Code(3) => {
-                let first = match &heard.item_errors {
-                    (Some(error), count) => format!(": {} ({}; {count} in all)", error.item, error.message()),
-                    (None, _) => String::new(),
-                };
-                (Status::Warning, Some(format!("restic could not read some of the data{first}")))
-            }
-            exit if interrupted => (Status::Cancelled, Some(format!("{}; restic {exit}", self.interrupt()))),
-            exit if cancelled(exit) => (Status::Cancelled, Some(format!("restic {exit}"))),
-            exit => {
-                let complaint = heard.complaint().map(|complaint| format!(": {complaint}")).unwrap_or_default();
-                (Status::Failure, Some(format!("restic {exit}{complaint}")))
-            }
-        };
-        Verdict { status, exit_code, error, restic: None }
     }
 
     /// Tells of the outcome. The next signal stops the hook that it meets, and no
@@ -448,8 +311,7 @@ impl<'a> Run<'a> {
         };
         // From here on its `finally` is owed.
         let owes = kind == EventKind::Before && ready.spec.on.contains(&EventKind::Finally);
-        let durable = if owes { Durable::Yes } else { Durable::No };
-        let mut calls = self.record.calls(index, kind, durable, &self.prepared.mask);
+        let mut calls = self.record.calls(index, kind, owes, &self.prepared.mask);
         let last = call(ready, event, stop, &self.context.observer, &mut calls).await;
         let ended = calls.ended;
         for call in &ended {

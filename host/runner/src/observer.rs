@@ -27,6 +27,11 @@ pub enum Happening<'a> {
         /// Who holds it.
         holder: &'a Holder,
     },
+    /// The run waits for another process, which pays a part of what a dead run owes.
+    WaitingForRecovery {
+        /// The dead run's id.
+        run_id: &'a str,
+    },
     /// The run begins.
     Begun {
         /// Its id.

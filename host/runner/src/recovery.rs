@@ -137,6 +137,15 @@ impl Recovery<'_> {
         Ok(recovered)
     }
 
+    /// Pays what is due and can be paid without waiting for anybody: for whoever was
+    /// about to start something, and can't.
+    ///
+    /// # Errors
+    /// When the journal or a lock can't be used.
+    pub async fn due(&self) -> Result<Recovered, RunError> {
+        self.recover(Duty::Start { profile: None, held: &BTreeSet::new() }).await
+    }
+
     /// The oldest first: what they have stopped may be the same.
     pub(crate) async fn recover(&self, duty: Duty<'_>) -> Result<Recovered, RunError> {
         let mut recovered = Recovered::default();
@@ -154,21 +163,32 @@ impl Recovery<'_> {
                     continue;
                 }
             };
-            // Its locks are held to the end.
-            let duty::Held { run, entry, locks: _locks } = run;
-            self.pay(run, entry, matches!(duty, Duty::All { .. }), &mut recovered).await?;
+            let at_once = matches!(duty, Duty::All { .. });
+            recovered.warnings.extend(run.lost.iter().map(|hook| {
+                format!("the journal had lost that run {id} has called the `before` of hook \"{hook}\": it is damaged")
+            }));
+            self.pay(run, at_once, &mut recovered).await?;
+        }
+        for lost in self.journal.lost()? {
+            recovered.failed = true;
+            recovered.warnings.push(lost.to_string());
         }
         Ok(recovered)
     }
 
-    async fn pay(&self, run: OpenRun, entry: Entry, at_once: bool, recovered: &mut Recovered) -> Result<(), RunError> {
+    async fn pay(&self, held: duty::Held, at_once: bool, recovered: &mut Recovered) -> Result<(), RunError> {
+        // Its locks are held to the end.
+        let duty::Held { run, entry, part, locks: _locks, .. } = held;
         let known = run.verdict.is_some();
         let verdict = match &run.verdict {
             Some(verdict) => verdict.clone(),
             None => self.judge(&run, &entry).await?,
         };
-        let owed = run.owed();
-        let untold = run.untold(verdict.status.event());
+        let (owed, untold) = (run.owed(), run.untold(verdict.status.event()));
+        let all = (owed.len(), untold.len());
+        let owed: Vec<_> = owed.into_iter().filter(|hook| part.has_finally(&run, *hook)).collect();
+        let untold: Vec<_> = untold.into_iter().filter(|hook| part.has_outcome(&run, *hook)).collect();
+        let is_whole = all == (owed.len(), untold.len());
         let is_due = |hook: &usize| at_once || run.debt(*hook).is_none_or(|debt| is_due(debt.next_try));
         let due: Vec<_> = owed.iter().copied().filter(is_due).collect();
         let (profile, error) = (run.profile.as_deref(), verdict.error.as_deref());
@@ -224,7 +244,7 @@ impl Recovery<'_> {
             .warnings
             .extend(calls.warnings.iter().map(|warning| format!("in the recovery of run {id}: {warning}")));
         self.observer.notice(&Happening::Recovered { run_id: id, paid: &paid, owed: &still });
-        calls.finish(still.is_empty())?;
+        calls.finish(is_whole && still.is_empty())?;
         recovered.owed.extend(still);
         Ok(())
     }
@@ -244,7 +264,7 @@ impl Recovery<'_> {
         };
         let error = Some(error.to_owned());
         let verdict = Verdict { status: Status::Failure, exit_code, error, restic: None };
-        entry.judged(&verdict)?;
+        entry.put(&verdict.judged()?, Durable::No)?;
         Ok(verdict)
     }
 
@@ -394,23 +414,17 @@ struct Written<'a> {
 }
 
 impl Keep for Written<'_> {
-    fn begun(&mut self, attempt: u32) -> Result<(), ()> {
-        match self.entry.call_begun(self.hook, self.kind, attempt, Durable::No) {
-            Ok(number) => {
-                self.number = number;
-                Ok(())
-            }
-            Err(error) => {
-                self.error = Some(error);
-                Err(())
-            }
-        }
+    fn begun(&mut self, _: &str, attempt: u32) -> Result<(), ()> {
+        let (number, write) = self.entry.call_begun(self.hook, self.kind, attempt);
+        self.number = number;
+        self.entry.put(&write, Durable::No).map_err(|error| self.error = Some(error))
     }
 
     fn ended(&mut self, call: &HookCall, last: bool) {
         let mut call = call.clone();
         call.hide(self.mask);
-        if let Err(error) = self.entry.call_ended(self.number, &call, last) {
+        let write = self.entry.call_ended(self.number, &call, last);
+        if let Err(error) = write.and_then(|write| self.entry.put(&write, Durable::No)) {
             self.error = Some(error);
         }
         self.calls.push(KeptCall::of(&call));

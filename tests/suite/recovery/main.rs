@@ -14,7 +14,9 @@ mod broken;
 mod crash;
 mod deadline;
 mod debts;
+mod lost;
 #[path = "../lifecycle/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the lifecycle")]
 mod support;
+mod turns;
 mod verbs;

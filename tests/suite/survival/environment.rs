@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use hookward_tests::lab::{Finished, Lab, finish, hookward};
 use nix::sys::signal::Signal;
@@ -249,23 +250,31 @@ fn what_can_not_be_used_says_why_and_says_it_once() {
 }
 
 #[test]
-fn a_component_that_was_removed_after_a_crash_is_paid_by_its_copy() {
-    let lab = Lab::new();
-    let own = lab.path("probe.wasm");
-    fs::copy(hookward_tests::guest("probe"), &own).unwrap();
-    configure(&lab, BASE, &[waiting().replace("@probe@", own.to_str().unwrap())]);
-    let child = start(&lab, &[], &["run", "p"]);
-    noted(&lab, "h before");
-    kill(child);
-    release(&lab, "notes/go");
-    fs::remove_file(&own).unwrap();
-    let finished = run(&lab, &[], &["run", "p"]);
-    assert_eq!(finished.code, 78, "{finished:?}");
-    assert!(told(&finished).contains("probe.wasm"), "{finished:?}");
-    assert_order(&lab, &["h before"]);
-    let recovered = run(&lab, &[], &["recover"]);
-    assert_eq!(recovered.code, 0, "{recovered:?}");
-    assert_order(&lab, &["h before", "h failure", "h finally"]);
+fn what_is_owed_is_paid_though_nothing_new_can_be_started() {
+    type Break = fn(&Lab);
+    let breaks: [(Break, &str); 3] = [
+        (|lab| fs::remove_file(lab.path("probe.wasm")).unwrap(), "probe.wasm"),
+        (|lab| fs::write(lab.path("hookward.toml"), "version = 1\n[profil.p]\n").unwrap(), "profil"),
+        (|lab| fs::remove_file(lab.path("hookward.toml")).unwrap(), "hookward.toml"),
+    ];
+    for (broken, said) in breaks {
+        let lab = Lab::new();
+        let own = lab.path("probe.wasm");
+        fs::copy(hookward_tests::guest("probe"), &own).unwrap();
+        configure(&lab, BASE, &[waiting().replace("@probe@", own.to_str().unwrap())]);
+        let child = start(&lab, &[], &["run", "p"]);
+        noted(&lab, "h before");
+        kill(child);
+        release(&lab, "notes/go");
+        broken(&lab);
+        let finished = run(&lab, &[], &["run", "p"]);
+        assert_eq!(finished.code, 78, "{finished:?}");
+        assert!(told(&finished).contains(said), "{finished:?}");
+        // By the component that was kept.
+        assert_order(&lab, &["h before", "h failure", "h finally"]);
+        assert_eq!(run(&lab, &[], &["run", "p"]).code, 78);
+        assert_order(&lab, &["h before", "h failure", "h finally"]);
+    }
 }
 
 #[test]
@@ -351,29 +360,62 @@ fn a_state_directory_that_is_removed_under_a_run_does_not_stop_it() {
 }
 
 #[test]
-fn a_journal_held_by_another_process_while_restic_runs_is_a_warning() {
-    let lab = lab(&[hook("h", PAIR)]);
+fn a_journal_held_by_another_process_while_restic_runs_is_written_by_the_next_start() {
+    let lab = lab(&[hook("h", PAIR), hook("g", PAIR)]);
     let child = start_logged(&lab, &[&until(&lab, "go")], &["--json", "run", "p"], "log");
     noted(&lab, "started");
     let other = hold(&lab.path("state/journal.sqlite"));
     release(&lab, "go");
+    let released = Instant::now();
     let finished = finish(child);
+    // It has waited, but not for each step.
+    assert!(released.elapsed() < Duration::from_secs(30), "{:?}", released.elapsed());
     let report = only_run(&finished);
     assert_eq!((finished.code, report["status"].as_str()), (0, Some("success")), "{report:#} {}", text(&lab, "log"));
     assert!(warnings(&report).iter().any(|warning| warning.contains("another process holds it")), "{report:#}");
+    let calls = ["h before", "g before", "restic", "g finally", "h finally"];
+    assert_order(&lab, &calls);
+    // The next start can't be without it; what is there is as it was.
+    assert_eq!(run(&lab, &[], &["run", "p"]).code, 78);
     drop(other);
-    assert_order(&lab, &["h before", "restic", "h finally"]);
-    // What it could not write down is done again: for the journal it has died.
+    // The run was not lost, and nothing of it is done twice.
     let next = run(&lab, &[], &["run", "p"]);
     assert_eq!(next.code, 0, "{next:?}");
-    let order = order(&lab);
-    assert_eq!(order[3..], ["h failure", "h finally", "h before", "restic", "h finally"], "{order:?}");
+    assert_order(&lab, &[calls, calls].concat());
+    let list: serde_json::Value = serde_json::from_str(&run(&lab, &[], &["--json", "runs", "list"]).stdout).unwrap();
+    let first = &list["runs"][1];
+    assert_eq!((&first["status"], &first["state"]), (&"success".into(), &"ended".into()), "{list:#}");
+    let id = first["run-id"].as_str().unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&run(&lab, &[], &["--json", "runs", "show", id]).stdout).unwrap();
+    let hooks = shown["run"]["hooks"].as_array().unwrap();
+    assert!(hooks.len() == 4 && hooks.iter().all(|call| call["ended"] == true), "{shown:#}");
+}
+
+#[test]
+fn a_journal_that_was_held_for_a_while_has_all_of_the_run_in_the_end() {
+    let lab = lab(&[hook_with("h", PAIR, "", "until = { finally = \"/notes/on\" }")]);
+    let child = start_logged(&lab, &[&until(&lab, "go")], &["--json", "run", "p"], "log");
+    noted(&lab, "started");
+    let other = hold(&lab.path("state/journal.sqlite"));
+    release(&lab, "go");
+    noted(&lab, "h finally");
+    drop(other);
+    release(&lab, "notes/on");
+    let finished = finish(child);
+    let report = only_run(&finished);
+    assert_eq!(finished.code, 0, "{report:#}");
+    assert!(warnings(&report).is_empty(), "{report:#}");
+    let list: serde_json::Value = serde_json::from_str(&run(&lab, &[], &["--json", "runs", "list"]).stdout).unwrap();
+    assert_eq!((&list["runs"][0]["status"], &list["runs"][0]["state"]), (&"success".into(), &"ended".into()));
+    let recovered = run(&lab, &[], &["recover"]);
+    assert!(recovered.stdout.contains("nothing is owed"), "{recovered:?}");
 }
 
 /// Writes to the journal, and goes on doing so.
 fn hold(journal: &Path) -> Connection {
     let other = Connection::open(journal).unwrap();
-    other.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+    other.busy_timeout(Duration::from_secs(30)).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     other
 }

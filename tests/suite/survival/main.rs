@@ -12,6 +12,8 @@
 mod contention;
 mod environment;
 mod kills;
+mod read_only;
+mod signals;
 #[path = "../lifecycle/support.rs"]
 #[allow(dead_code, reason = "the part of it that these tests need")]
 mod support;

@@ -53,6 +53,9 @@ pub(super) fn happening(happening: &Happening<'_>) {
         Happening::Waiting { name, holder } => {
             json!({ "level": "warn", "event": "waiting", "for": name.to_string(), "holder": holder })
         }
+        Happening::WaitingForRecovery { run_id } => {
+            json!({ "level": "warn", "event": "waiting", "for": format!("the recovery of run {run_id}"), "run": run_id })
+        }
         Happening::Begun { run_id, plan } => json!({
             "level": "info", "event": "run-begun", "run": run_id, "profile": plan.profile,
             "operation": plan.operation, "repository": plan.repository, "dry-run": plan.dry_run,

@@ -147,7 +147,8 @@ impl Show {
     /// Whether what happens is worth a line to this listener.
     fn wants(&self, happening: &Happening<'_>) -> bool {
         let bad = match happening {
-            Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
+            Happening::Waiting { .. } | Happening::WaitingForRecovery { .. } => true,
+            Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
             Happening::Recovering { .. } | Happening::ResticOutlived { .. } | Happening::Recovered { .. } => true,
             Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),
             Happening::Ended(report) => match report.status {

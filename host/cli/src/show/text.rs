@@ -106,6 +106,10 @@ impl Line {
             Happening::Waiting { name, holder } => {
                 vec![Self::new(ODD, "waiting", format!("for {name}, held by {holder}"))]
             }
+            Happening::WaitingForRecovery { run_id } => {
+                let what = format!("for another process, which pays what run {run_id} owes");
+                vec![Self::new(ODD, "waiting", what)]
+            }
             Happening::Begun { plan, run_id } => {
                 let profile = plan.profile.as_deref().unwrap_or("(no profile)");
                 let dry = if plan.dry_run { ", dry run" } else { "" };

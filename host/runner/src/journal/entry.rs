@@ -1,12 +1,17 @@
 //! Writing: each step of a run, before it happens.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
 use hookward_engine::Digest;
 use hookward_engine::event::EventKind;
 use hookward_engine::log::{Level, Record, Source};
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::params;
 
-use super::kept::{Closing, KeptHook, ResticProcess, is_over};
+use super::holder::Note;
+use super::kept::{Closing, KeptHook, is_over};
+use super::write::{Write, close};
 use super::{Durable, Journal, JournalError, Kept, OpenRun, RunLock, Verdict, now, number_of};
 use crate::config::GrantSpec;
 use crate::plan::Plan;
@@ -26,6 +31,8 @@ pub(crate) struct Entry {
     lock: RunLock,
     /// Whether its calls are those of a recovery.
     recovered: bool,
+    /// Number of its last call. Nobody else counts them while the lock is held.
+    calls: AtomicI64,
 }
 
 impl Journal {
@@ -36,8 +43,15 @@ impl Journal {
             let held = std::io::Error::from(std::io::ErrorKind::WouldBlock);
             return Err(super::io(&self.0.state_dir)(held));
         };
-        match self.insert(id, prepared, started) {
-            Ok(run) => Ok(Entry { journal: self.clone(), run, lock, recovered: false }),
+        let owes = prepared.plan.hooks.iter().any(|hook| hook.on.contains(&EventKind::Finally));
+        let begun = self.insert(id, prepared, started, owes).and_then(|run| {
+            if owes {
+                lock.note(&Note::Begun { profile: prepared.plan.profile.clone() })?;
+            }
+            Ok(run)
+        });
+        match begun {
+            Ok(run) => Ok(Entry { journal: self.clone(), run, lock, recovered: false, calls: AtomicI64::new(0) }),
             Err(error) => {
                 lock.remove();
                 Err(error)
@@ -45,7 +59,7 @@ impl Journal {
         }
     }
 
-    fn insert(&self, id: &str, prepared: &Prepared, started: Timestamp) -> Result<i64, JournalError> {
+    fn insert(&self, id: &str, prepared: &Prepared, started: Timestamp, owes: bool) -> Result<i64, JournalError> {
         let plan = &prepared.plan;
         let kept = kept(prepared);
         let needed: Vec<_> = kept.hooks.iter().filter(|hook| is_called_later(hook)).collect();
@@ -58,7 +72,6 @@ impl Journal {
         }
         let text = serde_json::to_string(&kept)?;
         // A hook that always cleans up is owed from here on.
-        let owes = plan.hooks.iter().any(|hook| hook.on.contains(&EventKind::Finally));
         let durable = if owes { Durable::Yes } else { Durable::No };
         let number = self.write("run begun", durable, |transaction| {
             let Plan { profile, operation, repository, trigger, dry_run, .. } = plan;
@@ -80,7 +93,7 @@ impl Journal {
 
     /// Takes a run over whose lock was got.
     pub(crate) fn resume(&self, run: &OpenRun, lock: RunLock) -> Entry {
-        Entry { journal: self.clone(), run: run.number, lock, recovered: true }
+        Entry { journal: self.clone(), run: run.number, lock, recovered: true, calls: AtomicI64::new(run.last_call) }
     }
 }
 
@@ -104,39 +117,43 @@ fn is_called_later(hook: &KeptHook) -> bool {
 }
 
 impl Entry {
-    /// A hook is about to be called. Returns the number of the call.
-    pub(crate) fn call_begun(
-        &self,
-        hook: usize,
-        event: EventKind,
-        attempt: u32,
-        durable: Durable,
-    ) -> Result<i64, JournalError> {
-        let step = format!("{event} begun");
-        self.journal.write(&step, durable, |transaction| {
-            transaction.query_row(
-                "INSERT INTO call (run, number, hook, event, attempt, recovered, begun)
-                 SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM call WHERE run = ?1
-                 RETURNING number",
-                params![self.run, place(hook), event.as_str(), attempt, self.recovered, now()],
-                |row| row.get(0),
-            )
+    /// Makes a write, and nothing of it if that fails.
+    pub(crate) fn put(&self, write: &Write, durable: Durable) -> Result<(), JournalError> {
+        self.journal.write(&write.step(), durable, |transaction| write.make(transaction, self.run))
+    }
+
+    /// Makes writes that were put off, all or none, and waits so long for another
+    /// process.
+    pub(crate) fn put_late(&self, writes: &[Write], patience: Duration) -> Result<(), JournalError> {
+        let step = writes.last().map(Write::step).unwrap_or_default();
+        self.journal.write_within(patience, &step, Durable::No, |transaction| {
+            writes.iter().try_for_each(|write| write.make(transaction, self.run))
         })
     }
 
-    /// A call has ended; `last` if there is no further attempt. Secrets are hidden in
-    /// it already.
-    pub(crate) fn call_ended(&self, number: i64, call: &HookCall, last: bool) -> Result<(), JournalError> {
+    /// Keeps beside the journal what can't be written there: whoever comes next does.
+    pub(crate) fn leave(self, writes: Vec<Write>) -> Result<(), JournalError> {
+        self.lock.note(&Note::Late { writes })
+    }
+
+    /// That a hook is about to be called, and the number of the call.
+    pub(crate) fn call_begun(&self, hook: usize, event: EventKind, attempt: u32) -> (i64, Write) {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        (call, Write::CallBegun { call, hook: place(hook), event, attempt, recovered: self.recovered, at: now() })
+    }
+
+    /// Notes beside the journal what it has just been told durably, so that a journal
+    /// which has lost it is noticed.
+    pub(crate) fn owes(&self, hook: usize, name: &str) -> Result<(), JournalError> {
+        self.lock.note(&Note::Owes { hook, name: name.to_owned() })
+    }
+
+    /// That a call has ended; `last` if there is no further attempt. Secrets are hidden
+    /// in it already.
+    pub(crate) fn call_ended(&self, number: i64, call: &HookCall, last: bool) -> Result<Write, JournalError> {
         let over = is_over(call.failure.as_ref().map(|failure| failure.reason), last, self.recovered);
         let result = serde_json::to_string(&bounded(call))?;
-        let step = format!("{} ended", call.event);
-        self.journal.write(&step, Durable::No, |transaction| {
-            transaction.execute(
-                "UPDATE call SET ended = ?3, over = ?4, result = ?5 WHERE run = ?1 AND number = ?2",
-                params![self.run, number, now(), over, result],
-            )
-        })?;
-        Ok(())
+        Ok(Write::CallEnded { call: number, event: call.event, at: now(), over, result })
     }
 
     /// A hook has changed the backup.
@@ -159,63 +176,24 @@ impl Entry {
         Ok(())
     }
 
-    /// restic has just been started.
-    pub(crate) fn restic_started(&self, pid: u32) -> Result<(), JournalError> {
-        // Without /proc there is nothing that could be compared later.
-        let Some(ResticProcess { pid, start, boot }) = i32::try_from(pid).ok().and_then(process::identity) else {
-            return Ok(());
-        };
-        self.journal.write("restic started", Durable::No, |transaction| {
-            transaction.execute(
-                "UPDATE run SET restic_pid = ?2, restic_start = ?3, boot_id = ?4 WHERE number = ?1",
-                params![self.run, pid, start.cast_signed(), boot],
-            )
-        })?;
-        Ok(())
+    /// That restic has just been started; none where nothing could be compared later,
+    /// without /proc.
+    pub(crate) fn restic_started(&self, pid: u32) -> Option<Write> {
+        i32::try_from(pid).ok().and_then(process::identity).map(Write::ResticStarted)
     }
 
-    /// How the run has gone is known, and nothing changes it any more.
-    pub(crate) fn judged(&self, verdict: &Verdict) -> Result<(), JournalError> {
-        let verdict = serde_json::to_string(verdict)?;
-        self.journal.write("verdict", Durable::No, |transaction| {
-            transaction.execute("UPDATE run SET verdict = ?2 WHERE number = ?1", params![self.run, verdict])
-        })?;
-        Ok(())
-    }
-
-    /// The last write of a living run. With a debt it stays open.
-    pub(crate) fn ended(self, report: &RunReport, verdict: &Verdict) -> Result<(), JournalError> {
+    /// The last write of a living run.
+    pub(crate) fn ended(&self, report: &RunReport, verdict: &Verdict) -> Result<Write, JournalError> {
         let closing =
             Closing { exit_code: report.exit_code, duration: report.duration, warnings: report.warnings.clone() };
-        let closing = serde_json::to_string(&closing)?;
-        let verdict = serde_json::to_string(verdict)?;
-        let over = report.owed.is_empty();
-        self.journal.write("run ended", Durable::No, |transaction| {
-            transaction.execute(
-                "UPDATE run SET report = ?2, verdict = ?3 WHERE number = ?1",
-                params![self.run, closing, verdict],
-            )?;
-            if over { close(transaction, self.run) } else { Ok(()) }
-        })?;
-        if over {
-            self.lock.remove();
-        }
-        Ok(())
+        let (report, verdict, over) =
+            (serde_json::to_string(&closing)?, serde_json::to_string(verdict)?, report.owed.is_empty());
+        Ok(Write::Ended { report, verdict, over, at: now() })
     }
 
-    /// Once more without the secrets that were read after the call had ended.
-    pub(crate) fn hide(&self, calls: &[(i64, &HookCall)]) -> Result<(), JournalError> {
-        let texts = calls.iter().map(|(number, call)| Ok((*number, serde_json::to_string(&bounded(call))?)));
-        let texts = texts.collect::<serde_json::Result<Vec<_>>>()?;
-        self.journal.write("secrets hidden", Durable::No, |transaction| {
-            for (number, result) in &texts {
-                transaction.execute(
-                    "UPDATE call SET result = ?3 WHERE run = ?1 AND number = ?2",
-                    params![self.run, number, result],
-                )?;
-            }
-            Ok(())
-        })
+    /// The run is over, and known to be.
+    pub(crate) fn release(self) {
+        self.lock.remove();
     }
 
     /// A recovery has told what there is to tell.
@@ -257,9 +235,23 @@ impl Entry {
 
     /// Nothing is owed any more.
     pub(crate) fn close(self) -> Result<(), JournalError> {
-        self.journal.write("run closed", Durable::No, |transaction| close(transaction, self.run))?;
+        self.journal.write("run closed", Durable::No, |transaction| close(transaction, self.run, now()))?;
         self.lock.remove();
         Ok(())
+    }
+}
+
+impl Verdict {
+    /// That it is known.
+    pub(crate) fn judged(&self) -> Result<Write, JournalError> {
+        Ok(Write::Judged { verdict: serde_json::to_string(self)? })
+    }
+}
+
+impl HookCall {
+    /// The call once more, as it may be shown by now.
+    pub(crate) fn hidden(&self, number: i64) -> Result<Write, JournalError> {
+        Ok(Write::Hidden { call: number, result: serde_json::to_string(&bounded(self))? })
     }
 }
 
@@ -270,14 +262,8 @@ impl Journal {
     }
 }
 
-fn close(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM component WHERE run = ?1", [run])?;
-    transaction.execute("UPDATE run SET ended = ?2 WHERE number = ?1", params![run, now()])?;
-    Ok(())
-}
-
 /// A place in the plan, as SQLite has numbers.
-fn place(hook: usize) -> i64 {
+pub(super) fn place(hook: usize) -> i64 {
     i64::try_from(hook).unwrap_or(i64::MAX)
 }
 

@@ -112,7 +112,8 @@ pub(crate) struct DebtRow {
 }
 
 /// The restic process of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct ResticProcess {
     pub(crate) pid: i32,
     /// Clock ticks since the boot.
@@ -139,6 +140,8 @@ pub(crate) struct OpenRun {
     pub(crate) ended: Option<i64>,
     pub(crate) plan: Kept,
     pub(crate) calls: Vec<CallRow>,
+    /// Number of the last one, from 1.
+    pub(crate) last_call: i64,
     pub(crate) debts: Vec<DebtRow>,
 }
 
@@ -210,6 +213,10 @@ impl Journal {
             let run = transaction.query_row("SELECT * FROM run WHERE number = ?1", [number], Texts::of).optional()?;
             let Some(mut run) = run else { return Ok(None) };
             run.calls = calls(transaction, number)?;
+            run.run.last_call =
+                transaction.query_row("SELECT coalesce(max(number), 0) FROM call WHERE run = ?1", [number], |row| {
+                    row.get(0)
+                })?;
             run.debts = debts(transaction, number)?;
             Ok(Some(run))
         })?;
@@ -250,6 +257,7 @@ impl Texts {
             ended: row.get("ended")?,
             plan: Kept { host: String::new(), sources: Vec::new(), tags: Vec::new(), hooks: Vec::new() },
             calls: Vec::new(),
+            last_call: 0,
             debts: Vec::new(),
         };
         let (plan, verdict, closing) = (row.get("plan")?, row.get("verdict")?, row.get("report")?);

@@ -10,9 +10,12 @@ mod entry;
 mod history;
 mod holder;
 mod kept;
+mod mend;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
@@ -20,8 +23,10 @@ pub(crate) use self::entry::Entry;
 pub use self::history::{CallDetail, Debt, NoSuchRun, RunDetail, RunState, RunSummary};
 pub(crate) use self::holder::RunLock;
 pub(crate) use self::kept::{Closing, Kept, KeptCall, OpenRun, ResticProcess, Verdict};
+pub use self::mend::LostRun;
+pub(crate) use self::write::Write;
 use crate::config::Retention;
-use crate::database::{Database, DatabaseError, Schema};
+use crate::database::{BUSY, Database, DatabaseError, Schema};
 use crate::fault;
 
 static SCHEMA: Schema = Schema {
@@ -179,8 +184,19 @@ impl Journal {
         durable: Durable,
         act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, JournalError> {
+        self.write_within(BUSY, step, durable, act)
+    }
+
+    /// The same, waiting at most so long for another process.
+    fn write_within<T>(
+        &self,
+        patience: Duration,
+        step: &str,
+        durable: Durable,
+        act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
         fault::point(&format!("before journal: {step}"));
-        let written = self.0.database.with(|connection| {
+        let written = self.0.database.within(patience, |connection| {
             // Can't be set within a transaction.
             let synchronous = if durable == Durable::Yes { "FULL" } else { "NORMAL" };
             connection.pragma_update(None, "synchronous", synchronous)?;
@@ -209,6 +225,8 @@ impl Journal {
     /// # Errors
     /// When the journal can't be written.
     pub fn clean(&self, retention: Retention) -> Result<(), JournalError> {
+        // First: the lock of a run that isn't in the journal is a sign of damage.
+        self.clean_locks()?;
         let oldest = now().saturating_sub(i64::try_from(retention.keep.as_millis()).unwrap_or(i64::MAX));
         let most = i64::try_from(retention.keep_runs).unwrap_or(i64::MAX);
         self.write("retention", Durable::No, |transaction| {
@@ -220,7 +238,7 @@ impl Journal {
                 [most],
             )
         })?;
-        self.tidy()
+        self.clean_components()
     }
 
     /// Removes the copies and locks that nothing open refers to.
