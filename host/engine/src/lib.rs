@@ -60,6 +60,9 @@ mod component;
 mod contract;
 mod digest;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grants;
 mod http;
 mod image;

@@ -342,9 +342,11 @@ fn the_restic_of_another_run_is_left_alone() {
     let lab = lab(&[hook("h", PAIR)]);
     let child = start_recorded(&lab, &[&until(&lab, "go")], &["run", "p"], "log");
     noted(&lab, "started");
+    let journal = lab.path("state/journal.sqlite");
+    let known = "SELECT count(*) FROM run WHERE restic_pid IS NOT NULL";
+    lab.wait_for("the journal", |_| super::broken::number(&journal, known) == 1);
     kill_run(child);
     let restic = Pid::from_raw(noted_pid(&lab, "started"));
-    let journal = lab.path("state/journal.sqlite");
     let changed = super::broken::sqlite(&journal, "UPDATE run SET restic_start = restic_start - 1");
     assert_eq!(changed, 1);
     assert_eq!(run(&lab, &[], &["run", "p"]).code, 0);

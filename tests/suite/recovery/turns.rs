@@ -7,7 +7,7 @@ use hookward_tests::lab::{Lab, finish};
 use nix::sys::signal::Signal;
 
 use super::crash::kill_run;
-use super::support::{assert_order, lab, noted, order, release, run, send, start, start_logged, text};
+use super::support::{assert_order, lab, noted, order, release, run, send, start, start_recorded, text};
 
 const PAIR: &[&str] = &["before", "failure", "finally"];
 
@@ -44,9 +44,9 @@ fn who_gets_the_name_first_pays_for_its_dead_holder_though_another_was_about_to(
     let lab = owing(&[holding("p", "h", ""), holding("q", "g", "")]);
     let name = hold(&lab, "db");
     // One has the dead run's profile, and waits for the name to pay.
-    let of_p = start_logged(&lab, &[], &["run", "p"], "log-p");
+    let of_p = start_recorded(&lab, &[], &["run", "p"], "log-p");
     waiting_for(&lab, "log-p", "waiting for exclusive name `db`");
-    let of_q = start_logged(&lab, &[], &["run", "q"], "log-q");
+    let of_q = start_recorded(&lab, &[], &["run", "q"], "log-q");
     waiting_for(&lab, "log-q", "waiting for exclusive name `db`");
     // The other is the first to get it.
     send(&of_p, Signal::SIGSTOP);

@@ -111,3 +111,9 @@ pub(crate) async fn run(state: &mut State, invocation: Invocation) -> wasmtime::
         }
     }))
 }
+
+/// The arguments that a wish leads to, for fuzzers.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn args(grant: &CommandGrant, invocation: Invocation) -> Result<Vec<String>, String> {
+    grant.grant(invocation).map(|granted| granted.job.args).map_err(|refusal| refusal.to_string())
+}

@@ -150,3 +150,14 @@ impl WasiHttpHooks for Handler {
         })
     }
 }
+
+/// Where a request would go, for fuzzers: scheme, host and port.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn target(
+    grants: &[HttpGrant],
+    method: &http::Method,
+    uri: &http::Uri,
+    headers: &http::HeaderMap,
+) -> Result<(&'static str, String, u16), String> {
+    send::check(grants, method, uri, headers).map(|target| target.parts())
+}

@@ -37,6 +37,11 @@ pub(super) struct Target {
 }
 
 impl Target {
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn parts(&self) -> (&'static str, String, u16) {
+        (self.scheme.as_str(), self.host.to_string(), self.port)
+    }
+
     fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.host.to_string()
