@@ -6,8 +6,8 @@
 //! components that it names. A key that is accepted here has a meaning.
 //!
 //! `${VAR}` is expanded in `repository.url`, `password-file`, `sources`,
-//! `component`, `dirs.host`, a secret's `file` and `restic.binary`, and nowhere else; an undefined
-//! variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
+//! `component`, `dirs.host`, a secret's `file`, `record-failed` and `restic.binary`, and nowhere
+//! else; an undefined variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
 //! sign. In all of these but the url, a leading `~/` is the home directory, and
 //! a relative path starts at the file that has it (a `restic.binary` without a
 //! slash is looked for in `PATH`).
@@ -35,6 +35,8 @@ use hookward_engine::{
     CommandGrant, Digest, DirGrant, EventKind, HttpGrant, Limits, Scope, SecretSource, StateQuota, TcpGrant, text_enum,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::records::Records;
 
 pub use self::alone::grants_from_text;
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
@@ -95,6 +97,8 @@ pub struct Config {
     pub hooks: Vec<HookSpec>,
     /// How long the journal keeps what is over.
     pub journal: Retention,
+    /// Where failed calls of hooks are recorded, if they are.
+    pub records: Option<Records>,
 }
 
 impl Config {
