@@ -36,7 +36,9 @@ pub(crate) fn recover(session: &Session, args: &Recover) -> anyhow::Result<i32> 
     let observer: Arc<dyn Observer> = show.clone();
     let recovered = runtime.block_on(async {
         let watch = tokio::spawn(watch(interrupts.clone(), show));
+        let records = args.recording.records();
         let recovery = Recovery {
+            records: records.as_ref(),
             journal: &journal,
             engine: &engine,
             states: &states,

@@ -23,7 +23,7 @@ use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::args::{Exec, Running, Target};
+use crate::args::{Exec, Recording, Running, Target};
 use crate::output;
 use crate::session::{Problem, Session, told};
 use crate::show::{Show, Voice};
@@ -86,7 +86,7 @@ pub(crate) fn stand_in(
     trigger: Trigger,
 ) -> anyhow::Result<i32> {
     let config = session.config()?;
-    let running = Running { wait: false, skip_exit_code: None, trigger: None };
+    let running = Running { wait: false, skip_exit_code: None, trigger: None, recording: Recording::default() };
     exact(session, &config, profile, Restic::Exact { program: None, args }, &running, trigger)
 }
 
@@ -158,6 +158,9 @@ impl<'a> Runner<'a> {
         for mut plan in plans {
             if let Some(given) = self.running.skip_exit_code {
                 plan.skip_exit_code = given.into();
+            }
+            if let Some(records) = self.running.recording.records() {
+                plan.records = Some(records);
             }
             let profile = plan.profile.clone();
             // A signal in one run is for those behind it too: none of them begins.

@@ -14,7 +14,7 @@ use super::{Both, report_json};
 use crate::args;
 use crate::output;
 use crate::session::{Problem, Session};
-use crate::show::{Show, Voice};
+use crate::show::{Voice, bad, count, good};
 
 /// The largest record in words, for messages.
 const LARGEST: u64 = MAX_RECORD_BYTES as u64 >> 20;
@@ -58,7 +58,7 @@ pub(crate) fn replay(session: &Session, args: &args::Replay) -> anyhow::Result<i
         });
         output::result(format_args!("{report:#}"))?;
     } else {
-        tell(&show, &record, &replay, other.then_some(file.as_path()));
+        tell(&record, &replay, other.then_some(file.as_path()))?;
     }
     Ok(if replay.cut && replay.divergence.is_none() {
         exit::UNUSABLE
@@ -79,34 +79,34 @@ fn component(record: &CallRecord, args: &args::Replay) -> Result<PathBuf, Proble
     }
 }
 
-fn tell(show: &Show, record: &CallRecord, replay: &Replay, other: Option<&Path>) {
+fn tell(record: &CallRecord, replay: &Replay, other: Option<&Path>) -> anyhow::Result<()> {
     let Replay { report, calls, divergence, differences, .. } = replay;
-    let said = crate::show::count(*calls, "call");
+    let said = format!("{} of host functions", count(*calls, "call"));
     let hook = record.hook().map(|hook| format!("hook \"{hook}\", ")).unwrap_or_default();
     let event = record.event();
-    show.say(&format!("replaying {hook}{} of {}, recorded {}", event.kind, event.operation, record.recorded()));
+    let (kind, operation) = (event.kind, &event.operation);
+    output::result(format_args!("replayed: {hook}{kind} of {operation}, recorded {}", record.recorded()))?;
     if let Some(file) = other {
-        show.say(&format!("{} is another component than the one that was recorded", file.display()));
+        output::result(format_args!("{} is another component than the one that was recorded", file.display()))?;
     }
     if let Some(Divergence { call, recorded, made, .. }) = divergence {
         let nothing = || "nothing more".to_owned();
-        show.bad(&format!("diverged at call {call} of a host function"));
-        show.say(&format!("  recorded: {}", recorded.clone().unwrap_or_else(nothing)));
-        show.say(&format!("  made:     {}", made.clone().unwrap_or_else(nothing)));
+        output::result(bad(&format!("diverged at call {call} of a host function")))?;
+        output::result(format_args!("  recorded: {}", recorded.clone().unwrap_or_else(nothing)))?;
+        output::result(format_args!("  made:     {}", made.clone().unwrap_or_else(nothing)))?;
     } else if replay.cut {
-        show.bad(&format!(
-            "the same as far as the record goes: it was cut after {said} of host functions, at its limit of \
-             {LARGEST} MiB, and whether the rest is the same can't be known"
-        ));
-        return;
+        return output::result(bad(&format!(
+            "the same for {said}, as far as the record goes: it was cut there, at its limit of {LARGEST} MiB, \
+             and whether the rest is the same can't be known"
+        )));
     }
     for difference in differences {
-        show.bad(&format!("another {}", difference.what));
-        show.say(&format!("  recorded: {}", difference.recorded));
-        show.say(&format!("  now:      {}", difference.replayed));
+        output::result(bad(&format!("another {}", difference.what)))?;
+        output::result(format_args!("  recorded: {}", difference.recorded))?;
+        output::result(format_args!("  now:      {}", difference.replayed))?;
     }
     if !replay.is_identical() {
-        return;
+        return Ok(());
     }
     let end = match &report.result {
         Ok(()) => "ok".to_owned(),
@@ -117,5 +117,5 @@ fn tell(show: &Show, record: &CallRecord, replay: &Replay, other: Option<&Path>)
     } else {
         format!("with {} fuel", report.fuel)
     };
-    show.good(&format!("identical: {said} of host functions, the same end {fuel}: {end}"));
+    output::result(format_args!("{} {said}, the same end {fuel}: {end}", good("identical:")))
 }

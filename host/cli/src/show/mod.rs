@@ -79,6 +79,16 @@ pub(crate) fn error_prefix() -> String {
     text::red("hookward:")
 }
 
+/// A text that tells of something good.
+pub(crate) fn good(text: &str) -> String {
+    text::green(text)
+}
+
+/// A text that tells of a failure.
+pub(crate) fn bad(text: &str) -> String {
+    text::red(text)
+}
+
 impl Show {
     pub(crate) fn new(global: &Global, voice: Voice) -> Self {
         let level = match (voice, global.verbose) {
@@ -148,7 +158,7 @@ impl Show {
     fn wants(&self, happening: &Happening<'_>) -> bool {
         let bad = match happening {
             Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
-            Happening::Recovering { .. } | Happening::ResticOutlived { .. } | Happening::Recovered { .. } => true,
+            Happening::NotRecorded { .. } | Happening::Recovering { .. } | Happening::ResticOutlived { .. } | Happening::Recovered { .. } => true,
             Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),
             Happening::Ended(report) => match report.status {
                 // What restic itself has said needs no second voice under its name.

@@ -7,7 +7,7 @@ mod run;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use hookward_engine::{Limits, event::millis};
 use serde::Deserialize;
 use serde_json::json;
@@ -17,7 +17,7 @@ use self::expect::Difference;
 use crate::args;
 use crate::output;
 use crate::session::{Problem, Session};
-use crate::show::{Voice, count};
+use crate::show::{bad, count, good};
 
 /// The file in a project's root that says what hook it is.
 const MANIFEST: &str = "hook.toml";
@@ -58,7 +58,6 @@ pub(crate) fn test(session: &Session, args: &args::Test) -> anyhow::Result<i32> 
     }
     let runtime = session.runtime()?;
     let unusable = |failure| Problem::Component { file: file.clone(), failure };
-    let show = session.show(Voice::Hook);
     let mut outcomes = Vec::new();
     runtime.block_on(async {
         let component = session.engine()?.load_file(&file, None, &Limits::default()).await.map_err(unusable)?;
@@ -74,7 +73,7 @@ pub(crate) fn test(session: &Session, args: &args::Test) -> anyhow::Result<i32> 
             let milliseconds = millis::of(began.elapsed());
             let outcome = Outcome { name: case.name, differences, fuel: happened.fuel(), milliseconds, updated };
             if !session.global.json {
-                tell(&show, &outcome)?;
+                tell(&outcome)?;
             }
             outcomes.push(outcome);
         }
@@ -116,20 +115,18 @@ fn built(dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(component)
 }
 
-fn tell(show: &crate::show::Show, outcome: &Outcome) -> anyhow::Result<()> {
+fn tell(outcome: &Outcome) -> anyhow::Result<()> {
     let Outcome { name, differences, updated, .. } = outcome;
     if differences.is_empty() {
         let updated = if *updated { " (expectations written)" } else { "" };
-        show.good(&format!("ok      {name}{updated}"));
-        return Ok(());
+        return output::result(format_args!("{}      {name}{updated}", good("ok")));
     }
-    let what = count(differences.len() as u64, "difference");
-    show.bad(&format!("FAILED  {name}: {what}"));
+    output::result(format_args!("{}  {name}: {}", bad("FAILED"), count(differences.len() as u64, "difference")))?;
     for difference in differences {
-        show.say(&format!("    {}", difference.what));
+        output::result(format_args!("    {}", difference.what))?;
         for line in difference.lines() {
-            show.say(&format!("      {line}"));
+            output::result(format_args!("      {line}"))?;
         }
     }
-    std::io::Write::flush(&mut std::io::stdout()).context("cannot write to stdout")
+    Ok(())
 }
