@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use hookward_engine::{EventKind, Status, Trigger};
+use hookward_runner::records::Records;
 
 use crate::environment;
 
@@ -150,6 +151,27 @@ pub(crate) struct Running {
     /// What starts the run, for hooks to know
     #[arg(long, value_name = "TRIGGER", env = environment::TRIGGER, value_parser = ["manual", "scheduled", "api", "shim"])]
     pub(crate) trigger: Option<String>,
+    #[command(flatten)]
+    pub(crate) recording: Recording,
+}
+
+/// Which calls of hooks are recorded.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Recording {
+    /// Record every call of a hook in a file of this directory, for `hook replay`
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) record: Option<PathBuf>,
+    /// The same of calls that fail, and no others [default: the configuration's]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "record")]
+    pub(crate) record_failed: Option<PathBuf>,
+}
+
+impl Recording {
+    /// Where to, if it is asked for.
+    pub(crate) fn records(&self) -> Option<Records> {
+        let failed = self.record_failed.clone().map(|dir| Records { dir, failed_only: true });
+        self.record.clone().map(|dir| Records { dir, failed_only: false }).or(failed)
+    }
 }
 
 impl Running {
@@ -292,6 +314,8 @@ pub(crate) struct Recover {
     /// Call nothing, and give up what this run owes: its id, or the beginning of it
     #[arg(long, value_name = "RUN", conflicts_with = "wait")]
     pub(crate) give_up: Option<String>,
+    #[command(flatten)]
+    pub(crate) recording: Recording,
 }
 
 #[derive(Debug, Args)]
@@ -323,6 +347,10 @@ pub(crate) enum Hook {
     },
     /// Call one hook once, without a backup
     Call(Box<Call>),
+    /// Run a component on the record of a call: offline, to the same end
+    Replay(Replay),
+    /// Try a hook on cases, each an event and what is answered to the hook
+    Test(Test),
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +412,39 @@ pub(crate) struct Call {
     /// Limit of memory
     #[arg(long)]
     pub(crate) memory: Option<ByteSize>,
+    /// Write down all that the hook is told, for `hook replay`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) record: Option<PathBuf>,
+}
+
+/// Exit code 0: identical, to the last unit of fuel. 1: it went another way, or came to
+/// another end. 78: the record can't be used, or was cut and is the same as far as it goes.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The record
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The component, where it isn't the one that was recorded, or has moved
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) component: Option<PathBuf>,
+}
+
+/// Exit code 0: every case went as it should. 1: one did not. 78: a case or the component
+/// can't be used.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The hook's project, with its cases in `tests`; or a directory of cases
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// The component [default: what the project's hook.toml names]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) component: Option<PathBuf>,
+    /// Only cases with this in their names
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Write what happens into the cases, as what is expected from now on
+    #[arg(long, visible_alias = "bless")]
+    pub(crate) update: bool,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

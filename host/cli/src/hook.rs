@@ -1,5 +1,8 @@
 //! `hook inspect` and `hook call`: one component, without a configuration.
 
+mod cases;
+mod replay;
+
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
@@ -10,14 +13,16 @@ use bytesize::ByteSize;
 use hookward_engine::event::{Outcome, millis};
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
-    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, MemoryStore, Metadata, Report, Scope, StateGrant,
-    Status, Trigger,
+    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, MemoryStore, Metadata, Origin, Report, Scope,
+    StateGrant, Status, Trigger,
 };
 use hookward_runner::config::{grants_from_text, hook_settings};
 use hookward_runner::interrupt::{Interrupts, Step};
 use hookward_runner::prepare;
 use serde_json::json;
 
+pub(crate) use self::cases::test;
+pub(crate) use self::replay::replay;
 use crate::args::Call;
 use crate::output;
 use crate::session::{Problem, Session};
@@ -81,23 +86,30 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let grants = grants(call)?;
     let mask = grants.mask.clone();
     let show = session.show(Voice::Hook);
-    let kept = Arc::new(Mutex::new(Vec::<Record>::new()));
+    let kept = Arc::new(Both::new(&show));
     let interrupts = Interrupts::default();
     let listener = interrupts.listen().context("cannot listen for signals")?;
     let runtime = session.runtime()?;
     let unusable = |failure| Problem::Component { file: call.file.clone(), failure };
     let mut report = runtime.block_on(async {
         let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(unusable)?;
-        let sink: Arc<dyn Sink> = Arc::new(Both(Arc::clone(&kept), Arc::clone(&show)));
-        anyhow::Ok(
-            component.hook(limits, grants).map_err(unusable)?.call(&event, sink, interrupts.step(Step::Stop)).await,
-        )
+        let sink: Arc<dyn Sink> = kept.clone();
+        let hook = component.hook(limits, grants).map_err(unusable)?;
+        let stop = interrupts.step(Step::Stop);
+        let Some(file) = &call.record else { return Ok(hook.call(&event, sink, stop).await) };
+        let path = std::path::absolute(&call.file).ok();
+        let (report, record) = hook.record(&event, sink, stop, Origin { hook: None, file: path.as_deref() }).await;
+        record
+            .map_err(anyhow::Error::from)
+            .and_then(|record| Ok(record.save(file)?))
+            .with_context(|| format!("cannot record the call in {}", file.display()))?;
+        anyhow::Ok(report)
     })?;
     runtime.shutdown_background();
     drop(listener);
     report.plan.iter_mut().for_each(|change| change.hide(&mask));
     if session.global.json {
-        let log = kept.lock().map(|kept| kept.clone()).unwrap_or_default();
+        let log = kept.take();
         output::result(format_args!("{:#}", report_json(&report, &log)))?;
     } else {
         show.call_ended(&report);
@@ -106,12 +118,25 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
 }
 
 /// Shows what the hook says, and keeps it for the report.
-struct Both(Arc<Mutex<Vec<Record>>>, Arc<Show>);
+struct Both {
+    kept: Mutex<Vec<Record>>,
+    show: Arc<Show>,
+}
+
+impl Both {
+    fn new(show: &Arc<Show>) -> Self {
+        Self { kept: Mutex::default(), show: Arc::clone(show) }
+    }
+
+    fn take(&self) -> Vec<Record> {
+        self.kept.lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+    }
+}
 
 impl Sink for Both {
     fn record(&self, record: Record) {
-        self.1.record(None, &record);
-        self.0.record(record);
+        self.show.record(None, &record);
+        self.kept.record(record);
     }
 }
 

@@ -64,6 +64,8 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
         Command::Explain(explain) => explain::explain(session, explain),
         Command::Hook(Hook::Inspect { file }) => hook::inspect(session, &file),
         Command::Hook(Hook::Call(call)) => hook::call(session, &call),
+        Command::Hook(Hook::Replay(replay)) => hook::replay(session, &replay),
+        Command::Hook(Hook::Test(test)) => hook::test(session, &test),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { dir } => generate::man(dir.as_deref()),
         Command::Schema => generate::schema(),

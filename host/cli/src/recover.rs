@@ -9,6 +9,7 @@ use hookward_runner::interrupt::{Interrupts, Step};
 use hookward_runner::journal::{RunState, RunSummary};
 use hookward_runner::lock::{LockError, Locks};
 use hookward_runner::observer::Observer;
+use hookward_runner::records::Records;
 use hookward_runner::recovery::{GiveUpError, Recovered, Recovery};
 use hookward_runner::start::RunError;
 use nix::sys::signal::Signal;
@@ -29,7 +30,8 @@ pub(crate) fn recover(session: &Session, args: &Recover) -> anyhow::Result<i32> 
         return report(session, &Recovered::default(), &[], 0);
     }
     let interrupts = Interrupts::default();
-    let recovered = carry_out(session, session.show(Voice::Full), &interrupts, Pays::All { wait: args.wait })?;
+    let (show, records) = (session.show(Voice::Full), args.recording.records());
+    let recovered = carry_out(session, show, &interrupts, Pays::All { wait: args.wait }, records.as_ref())?;
     let signal = || interrupts.first().map_or(Signal::SIGTERM, |interrupt| interrupt.signal);
     let recovered = recovered.map_err(|error| match error {
         RunError::Lock(LockError::Cancelled { .. }) => Problem::Cancelled { signal: signal() },
@@ -60,13 +62,14 @@ fn carry_out(
     show: Arc<Show>,
     interrupts: &Interrupts,
     pays: Pays,
+    records: Option<&Records>,
 ) -> anyhow::Result<Result<Recovered, RunError>> {
     let listener = interrupts.listen().context("cannot listen for signals")?;
     let engine = session.engine()?;
     let runtime = session.runtime()?;
     let recovered = runtime.block_on(async {
         let watch = tokio::spawn(watch(interrupts.clone(), Arc::clone(&show)));
-        let recovered = pay(session, &engine, interrupts, show, pays).await;
+        let recovered = pay(session, &engine, interrupts, show, pays, records).await;
         watch.abort();
         recovered
     });
@@ -81,11 +84,19 @@ async fn pay(
     interrupts: &Interrupts,
     show: Arc<Show>,
     pays: Pays,
+    records: Option<&Records>,
 ) -> Result<Recovered, RunError> {
     let (journal, states, locks) = (session.journal(), session.states(), Locks::new(&session.state_dir()));
     let observer: Arc<dyn Observer> = show;
-    let recovery =
-        Recovery { journal: &journal, engine, states: &states, locks: &locks, interrupts, observer: &observer };
+    let recovery = Recovery {
+        journal: &journal,
+        engine,
+        states: &states,
+        locks: &locks,
+        interrupts,
+        observer: &observer,
+        records,
+    };
     match pays {
         Pays::All { wait } => recovery.all(wait).await,
         Pays::Due => recovery.due().await,
@@ -94,11 +105,11 @@ async fn pay(
 
 /// Pays what is due where nothing new can be started: what today's configuration says
 /// has no part in it. There is something else to tell, so what goes wrong is a warning.
-pub(crate) fn due(session: &Session, voice: Voice) {
+pub(crate) fn due(session: &Session, voice: Voice, records: Option<&Records>) {
     let show = session.show(voice);
     let paid = match is_clear(session) {
         Ok(true) => return,
-        Ok(false) => carry_out(session, Arc::clone(&show), &Interrupts::default(), Pays::Due),
+        Ok(false) => carry_out(session, Arc::clone(&show), &Interrupts::default(), Pays::Due, records),
         Err(problem) => Err(problem.into()),
     };
     match paid {
@@ -108,10 +119,16 @@ pub(crate) fn due(session: &Session, voice: Voice) {
 }
 
 /// The same within a command that has begun to run profiles.
-pub(crate) async fn due_within(session: &Session, engine: &Engine, interrupts: &Interrupts, show: &Arc<Show>) {
+pub(crate) async fn due_within(
+    session: &Session,
+    engine: &Engine,
+    interrupts: &Interrupts,
+    show: &Arc<Show>,
+    records: Option<&Records>,
+) {
     match is_clear(session) {
         Ok(true) => {}
-        Ok(false) => warn(show, pay(session, engine, interrupts, Arc::clone(show), Pays::Due).await),
+        Ok(false) => warn(show, pay(session, engine, interrupts, Arc::clone(show), Pays::Due, records).await),
         Err(problem) => show.warning(&format!("what earlier runs owe is not paid: {}", told(&problem))),
     }
 }

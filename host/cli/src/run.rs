@@ -23,7 +23,7 @@ use hookward_runner::state::States;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::args::{Exec, Running, Target};
+use crate::args::{Exec, Recording, Running, Target};
 use crate::session::{Problem, Session, told};
 use crate::show::{Show, Voice};
 use crate::{output, recover};
@@ -62,7 +62,7 @@ pub(crate) fn profiles(session: &Session, what: &What, target: Target) -> anyhow
     };
     // A name that is wrong is wrong before the first run, not after an hour of it.
     let requests: Vec<_> = profiles.into_iter().map(request).collect();
-    let (config, plans) = plans(session, &requests, Voice::Full)?;
+    let (config, plans) = plans(session, &requests, &running, Voice::Full)?;
     // Where restic's output is the result, stdout is restic's alone.
     let voice = if plans.iter().all(Plan::is_shown) { Voice::Full } else { Voice::Aside };
     Runner::new(session, &config, &running, voice)?.run(plans, fail_fast)
@@ -83,18 +83,23 @@ pub(crate) fn stand_in(
     args: Vec<OsString>,
     trigger: Trigger,
 ) -> anyhow::Result<i32> {
-    let running = Running { wait: false, skip_exit_code: None, trigger: None };
+    let running = Running { wait: false, skip_exit_code: None, trigger: None, recording: Recording::default() };
     exact(session, profile, Restic::Exact { program: None, args }, &running, trigger)
 }
 
 /// The configuration and what is to be run by it. Where there is no such thing, what
 /// earlier runs owe is paid all the same.
-fn plans(session: &Session, requests: &[Request], voice: Voice) -> Result<(Config, Vec<Plan>), Problem> {
+fn plans(
+    session: &Session,
+    requests: &[Request],
+    running: &Running,
+    voice: Voice,
+) -> Result<(Config, Vec<Plan>), Problem> {
     let plans = session.config().and_then(|config| {
         let plans = requests.iter().map(|request| Plan::new(&config, request)).collect::<Result<_, _>>()?;
         Ok((config, plans))
     });
-    plans.inspect_err(|_| recover::due(session, voice))
+    plans.inspect_err(|_| recover::due(session, voice, running.recording.records().as_ref()))
 }
 
 fn exact(
@@ -111,7 +116,7 @@ fn exact(
         dry_run: session.global.dry_run,
         keep_stdout: session.global.json,
     };
-    let (config, mut plans) = plans(session, &[request], Voice::Discreet)?;
+    let (config, mut plans) = plans(session, &[request], running, Voice::Discreet)?;
     let Some(plan) = plans.pop() else { return Ok(0) };
     if !plan.calls_hooks() && !session.global.json {
         // Nothing of ours is to be done: become restic.
@@ -166,6 +171,9 @@ impl<'a> Runner<'a> {
             if let Some(given) = self.running.skip_exit_code {
                 plan.skip_exit_code = given.into();
             }
+            if let Some(records) = self.running.recording.records() {
+                plan.records = Some(records);
+            }
             let profile = plan.profile.clone();
             // A signal in one run is for those behind it too: none of them begins.
             let ended = match self.interrupts.first().filter(|_| !first) {
@@ -216,7 +224,8 @@ impl<'a> Runner<'a> {
                 match prepared {
                     Some(Ok(prepared)) => prepared,
                     Some(Err(unusable)) => {
-                        recover::due_within(self.session, engine, &self.interrupts, &self.show).await;
+                        let records = self.running.recording.records();
+                        recover::due_within(self.session, engine, &self.interrupts, &self.show, records.as_ref()).await;
                         return Err(Problem::Unusable(unusable));
                     }
                     None => return Err(Problem::Cancelled { signal: self.signal() }),

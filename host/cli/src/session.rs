@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use hookward_engine::{Cache, Compiler, Engine, Failure, Limits, Options, Supervisor};
+use hookward_engine::{Cache, Compiler, Digest, Engine, Failure, Limits, Options, RecordError, Supervisor};
 use hookward_runner::config::{self, Config, ConfigError, Diagnostic, NotFound};
 use hookward_runner::exit;
 use hookward_runner::journal::{Journal, JournalError, NoSuchRun};
@@ -45,6 +45,16 @@ pub(crate) enum Problem {
     Cancelled { signal: Signal },
     #[error("the hook can't be used: {}", unusable(file, failure))]
     Component { file: PathBuf, failure: Failure },
+    #[error("the record {} can't be used: {error}", file.display())]
+    Record { file: PathBuf, error: RecordError },
+    #[error("{} is not the component that {} is a record of: name that one with --component, or this one to see where \
+             it goes another way", file.display(), record.display())]
+    OtherComponent { file: PathBuf, record: PathBuf },
+    #[error("the component that {} is a record of is not where it was{}: name it with --component", record.display(),
+        digest.map(|digest| format!(" (its digest is {digest})")).unwrap_or_default())]
+    NoComponent { record: PathBuf, digest: Option<Digest> },
+    #[error("{0}")]
+    Cases(String),
 }
 
 impl Problem {

@@ -18,6 +18,7 @@ use crate::limiter::LimitHit;
 use crate::log::Sink;
 use crate::plan::Change;
 use crate::reason::{Failure, Reason};
+use crate::record::Aside;
 use crate::recorder::{Recorder, Said};
 use crate::state::State;
 use crate::stop::Stop;
@@ -54,6 +55,12 @@ impl Component {
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The component, linked for a call that is recorded or replayed.
+    pub(crate) fn linked_to_record(&self) -> Result<Linked, Failure> {
+        let linked = self.linked.relinked(self.engine.recording()?);
+        linked.map_err(|error| Failure::new(Reason::UnknownImport, clean(&format!("cannot be linked: {error:#}"))))
     }
 
     /// Makes a hook of it.
@@ -104,6 +111,21 @@ pub struct Report {
     pub plan: Vec<Change>,
 }
 
+impl Report {
+    /// That of a call that failed before the guest was called.
+    pub(crate) fn not_called(failure: Failure) -> Self {
+        Self {
+            result: Err(failure),
+            skip: None,
+            warnings: Vec::new(),
+            wall: Duration::ZERO,
+            fuel: 0,
+            peak_memory: 0,
+            plan: Vec::new(),
+        }
+    }
+}
+
 /// What a call has used, and what it leaves behind.
 #[derive(Debug, Default)]
 struct Usage {
@@ -113,6 +135,15 @@ struct Usage {
 }
 
 impl Hook {
+    /// A hook whose grants are known to cover what it imports.
+    pub(crate) fn new(component: Component, limits: Limits, grants: Grants) -> Self {
+        Self { component, limits, grants: Arc::new(grants) }
+    }
+
+    pub(crate) fn with_grants(&self, grants: Grants) -> Self {
+        Self::new(self.component.clone(), self.limits.clone(), grants)
+    }
+
     /// The component.
     #[must_use]
     pub fn component(&self) -> &Component {
@@ -138,11 +169,25 @@ impl Hook {
     /// commands that it has started, which have two seconds to end; a file
     /// operation that the system doesn't give back is left to its thread.
     pub async fn call(&self, event: &Event, sink: Arc<dyn Sink>, cancel: &CancellationToken) -> Report {
+        self.call_aside(event, sink, cancel, None).await
+    }
+
+    /// The same for a call that is recorded, replayed or staged.
+    pub(crate) async fn call_aside(
+        &self,
+        event: &Event,
+        sink: Arc<dyn Sink>,
+        cancel: &CancellationToken,
+        aside: Option<&Aside>,
+    ) -> Report {
         let started = Instant::now();
         let recorder = Recorder::new(&self.limits, &self.grants.mask, sink);
         let mut usage = Usage::default();
         let (crew, roll) = Crew::new();
-        let ended = self.run(event, &recorder, crew, started, cancel, &mut usage).await;
+        let mut ended = self.run(event, &recorder, crew, started, cancel, &mut usage, aside).await;
+        if let Some(aside) = aside {
+            ended = replayed(aside, &recorder, ended);
+        }
         // What the call was waiting for when it was dropped ends by itself, soon.
         roll.all_gone().await;
         let wall = started.elapsed();
@@ -176,6 +221,7 @@ impl Hook {
         started: Instant,
         cancel: &CancellationToken,
         usage: &mut Usage,
+        aside: Option<&Aside>,
     ) -> Result<Result<(), String>, Ended> {
         let timeout = self.limits.timeout;
         let mut state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
@@ -183,6 +229,8 @@ impl Hook {
         let engine = &self.component.engine.0;
         let supervisor = engine.supervisor.clone();
         state.commands = Commands::new(self.grants.commands.clone(), supervisor, crew, self.limits.commands);
+        state.aside = aside.map(|aside| aside.seat(self.limits.transfer));
+        let linked = aside.map_or(&self.component.linked, Aside::linked);
         let mut store = Store::new(&engine.wasmtime, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(self.limits.transfer);
@@ -198,9 +246,10 @@ impl Hook {
             Ok(UpdateDeadline::Yield(1))
         });
         let running = engine.ticker.run();
-        store.data_mut().http.resolve_by(engine.options.resolver.clone());
+        let State { http, aside, .. } = store.data_mut();
+        http.set_up(engine.options.resolver.clone(), aside.as_ref());
         let stop = store.data().stop.clone();
-        let called = stoppable(&stop, self.component.linked.run(&mut store, event));
+        let called = stoppable(&stop, linked.run(&mut store, event));
         let ended = bounded(started, timeout, cancel, called).await;
         drop(running);
         usage.fuel = self.limits.fuel - store.get_fuel().unwrap_or_default().min(self.limits.fuel);
@@ -340,6 +389,21 @@ const UNTYPED: &[(&str, Reason)] = &[
     ("too much data", Reason::Transfer),
     ("requested len", Reason::Transfer),
 ];
+
+/// A replay ends where and as its record does.
+fn replayed(
+    aside: &Aside,
+    recorder: &Recorder,
+    ended: Result<Result<(), String>, Ended>,
+) -> Result<Result<(), String>, Ended> {
+    if let Some(reason) = aside.tape().ended_outside() {
+        return Err(Ended::Limit(reason));
+    }
+    match aside.tape().last_notes(recorder) {
+        Ok(()) => ended,
+        Err(error) => Err(Ended::Trapped(error)),
+    }
+}
 
 /// How a guest came to its end without a result.
 enum Ended {

@@ -70,6 +70,16 @@ impl Linked {
         }
     }
 
+    /// The same component with another linker's functions.
+    pub(crate) fn relinked(&self, linker: &Linker<State>) -> wasmtime::Result<Self> {
+        match self {
+            Self::V0_1_0(pre) => {
+                let pre = linker.instantiate_pre(pre.instance_pre().component())?;
+                v0_1_0::HookPre::new(pre).map(Self::V0_1_0)
+            }
+        }
+    }
+
     /// Instantiates the component and calls its `run` once.
     pub(crate) async fn run(&self, store: &mut Store<State>, event: &Event) -> wasmtime::Result<Result<(), String>> {
         match self {

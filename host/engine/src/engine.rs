@@ -16,7 +16,7 @@ use crate::inspect::Inspection;
 use crate::reason::{Failure, Reason};
 use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Access, Digest, Limits, contract, keyvalue, limits, requests, settings, tcp};
+use crate::{Access, Digest, Limits, contract, keyvalue, limits, record, requests, settings, tcp};
 
 /// Room on a hook's stack for the host functions that it calls.
 const HOST_STACK: usize = 1 << 20;
@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     /// With what needs one: some hundred functions more, linked for the first
     /// component that imports one of them.
     brokered: OnceLock<Linker<State>>,
+    /// With all of it, each function of which the machine has a part in by way of a tape.
+    recording: OnceLock<Linker<State>>,
     pub(crate) ticker: Ticker,
     pub(crate) supervisor: Option<Arc<Supervisor>>,
     pub(crate) options: Options,
@@ -118,8 +120,8 @@ impl Engine {
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
         let compiler = hasher.finish();
         let supervisor = options.supervisor.take().map(Arc::new);
-        let brokered = OnceLock::new();
-        Ok(Self(Arc::new(Inner { wasmtime, linker, brokered, ticker, supervisor, options, compiler })))
+        let (brokered, recording) = (OnceLock::new(), OnceLock::new());
+        Ok(Self(Arc::new(Inner { wasmtime, linker, brokered, recording, ticker, supervisor, options, compiler })))
     }
 
     /// Loads a component from a file.
@@ -170,10 +172,14 @@ impl Engine {
 
     /// The linker for a component: the larger one only where it is needed.
     fn linker(&self, inspection: &Inspection) -> Result<&Linker<State>, Failure> {
-        let Inner { linker, brokered, .. } = &*self.0;
         if !inspection.requests.iter().any(|request| matches!(request.access, Access::Gated(_))) {
-            return Ok(linker);
+            return Ok(&self.0.linker);
         }
+        self.brokered()
+    }
+
+    fn brokered(&self) -> Result<&Linker<State>, Failure> {
+        let Inner { linker, brokered, .. } = &*self.0;
         if let Some(brokered) = brokered.get() {
             return Ok(brokered);
         }
@@ -183,6 +189,17 @@ impl Engine {
             .and_then(|()| keyvalue::link(&mut larger))
             .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
         Ok(brokered.get_or_init(|| larger))
+    }
+
+    /// The linker for calls that are recorded or replayed.
+    pub(crate) fn recording(&self) -> Result<&Linker<State>, Failure> {
+        if let Some(recording) = self.0.recording.get() {
+            return Ok(recording);
+        }
+        let mut taped = self.brokered()?.clone();
+        record::link(&mut taped)
+            .map_err(|error| Failure::new(Reason::Host, format!("cannot link what is recorded: {error:#}")))?;
+        Ok(self.0.recording.get_or_init(|| taped))
     }
 
     /// The compiled component: from the cache, or compiled and cached.

@@ -72,6 +72,7 @@ mod limiter;
 mod mask;
 mod output;
 mod reason;
+mod record;
 mod recorder;
 mod requests;
 mod secrets;
@@ -102,6 +103,10 @@ pub use limits::Limits;
 pub use mask::Mask;
 pub use plan::PlanGrant;
 pub use reason::{Failure, Reason};
+pub use record::{
+    Act, CallRecord, CommandAnswer, CommandFault, Difference, Divergence, HttpAnswer, HttpFault, HttpResponse,
+    MAX_BYTES as MAX_RECORD_BYTES, Origin, RecordError, Replay, Stage,
+};
 pub use requests::{Access, Request};
 pub use secrets::{InvalidSource, SecretSource, Unavailable};
 pub use tcp::{InvalidTcp, TcpGrant};

@@ -100,19 +100,28 @@ impl Mask {
 
     /// Where secrets are: whole characters, in order, none touching the next.
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        self.found(text.as_bytes(), |span| text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end))
+    }
+
+    /// The same in bytes that need be no text.
+    pub(crate) fn places(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.found(bytes, |span| span)
+    }
+
+    fn found(&self, text: &[u8], whole: impl Fn(Range<usize>) -> Range<usize>) -> Vec<Range<usize>> {
         let index = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if index.is_empty() {
             return Vec::new();
         }
         let mut found = Vec::new();
-        index.find(text.as_bytes(), |span| found.push(span));
+        index.find(text, |span| found.push(span));
         for view in views::of(text) {
             index.find(view.bytes(), |span| found.push(view.place(&span)));
         }
         found.sort_unstable_by_key(|span| span.start);
         let mut merged: Vec<Range<usize>> = Vec::new();
         for span in found {
-            let span = text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
+            let span = whole(span);
             match merged.last_mut() {
                 Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
                 _ => merged.push(span),

@@ -10,10 +10,10 @@ use std::fmt;
 use serde::Serialize;
 
 pub use self::grant::{InvalidPart, Part, PlanGrant};
-use crate::Mask;
 use crate::event::{Event, EventKind};
 use crate::state::State;
 use crate::text::{clean, cut};
+use crate::{Mask, record};
 
 /// Sources, tags, patterns and variables that one call may name together. A command
 /// line of ten thousand words is no plan of a person.
@@ -250,7 +250,7 @@ impl Draft {
         Ok(())
     }
 
-    fn keep(&mut self, change: Change) {
+    pub(crate) fn keep(&mut self, change: Change) {
         self.entries_left = self.entries_left.saturating_sub(change.values().len());
         self.bytes_left = self.bytes_left.saturating_sub(change.bytes());
         // An empty list adds nothing.
@@ -260,12 +260,18 @@ impl Draft {
     }
 }
 
-/// Takes a change down.
+/// Takes a change down, unless the call is a replay.
 pub(crate) async fn change(state: &mut State, change: Change) -> wasmtime::Result<Result<(), PlanError>> {
+    if state.aside.is_some() { record::change(state, change).await } else { change_now(state, change).await }
+}
+
+/// Takes a change down.
+pub(crate) async fn change_now(state: &mut State, change: Change) -> wasmtime::Result<Result<(), PlanError>> {
     if let Err(error) = state.plan.check(&change) {
         return Ok(Err(error));
     }
-    if let Some(sources) = change.sources() {
+    let staged = state.aside.as_ref().is_some_and(|aside| aside.stage.is_some());
+    if let Some(sources) = change.sources().filter(|_| !staged) {
         let sources = sources.to_vec();
         // Aside: a dead network mount never answers, and the call's deadline only ends
         // what waits.

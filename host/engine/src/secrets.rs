@@ -15,7 +15,7 @@ use zeroize::Zeroize as _;
 
 pub use self::source::{InvalidSource, SecretSource, Unavailable};
 use crate::state::State;
-use crate::{Grants, Mask};
+use crate::{Grants, Mask, record};
 
 /// Why there is no secret. Each with a sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,20 @@ impl Secrets {
     }
 }
 
+/// Reads a secret, unless the call is a replay.
+pub(crate) async fn get(state: &mut State, name: &str) -> wasmtime::Result<Result<Arc<str>, SecretError>> {
+    if state.aside.is_some() { record::secret(state, name).await } else { Ok(read(state, name).await) }
+}
+
 /// Reads a secret.
-pub(crate) async fn get(state: &mut State, name: &str) -> Result<Arc<str>, SecretError> {
+pub(crate) async fn read(state: &mut State, name: &str) -> Result<Arc<str>, SecretError> {
+    if let Some(stage) = state.aside.as_ref().and_then(|aside| aside.stage.as_ref()) {
+        let value = stage.secrets.get(name).filter(|_| state.secrets.granted.contains_key(name));
+        let value = value
+            .ok_or_else(|| SecretError::Unavailable(format!("the secret `{name}` can't be read: there is none")))?;
+        state.secrets.mask.add(value);
+        return Ok(Arc::from(value.as_str()));
+    }
     let under = state.commands.under.as_ref().map(|(supervisor, crew)| (&**supervisor, crew));
     let Secrets { granted, read, mask } = &mut state.secrets;
     let source =

@@ -10,6 +10,7 @@ use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::plan::Draft;
 use crate::reason::{Failure, Reason};
+use crate::record::Seat;
 use crate::recorder::{Recorder, Stream};
 use crate::secrets::Secrets;
 use crate::stop::Stop;
@@ -31,6 +32,8 @@ pub(crate) struct State {
     /// Ends the call from a task that works for it.
     pub(crate) stop: Stop,
     pub(crate) http: Http,
+    /// What only a call has that is recorded, replayed or staged.
+    pub(crate) aside: Option<Seat>,
 }
 
 impl State {
@@ -66,6 +69,7 @@ impl State {
             kept: grants.state.clone().map(Kept::new),
             tcp,
             commands: Commands::default(),
+            aside: None,
         })
     }
 }

@@ -17,6 +17,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, Networ
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
+use crate::record;
 use crate::state::State;
 
 /// The instance that is served here: its version is that of wasmtime-wasi, which
@@ -187,7 +188,7 @@ impl Tcp {
     }
 
     /// Looks a granted name up, and opens its ports at the addresses that it has now.
-    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ErrorCode> {
+    pub(crate) async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ErrorCode> {
         let host = match (name.parse::<Ipv6Addr>(), Host::parse(name)) {
             (Ok(address), _) => Host::Ipv6(address),
             (_, Ok(host)) => host,
@@ -238,10 +239,15 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     })?;
     lookup.func_wrap_async("resolve-addresses", |mut context, (network, name): (Resource<Network>, String)| {
         Box::new(async move {
-            let State { table, tcp, .. } = context.data_mut();
-            table.get(&network)?;
-            Ok((match tcp.resolve(&name).await {
-                Ok(addresses) => Ok(table.push(Addresses(addresses.into_iter()))?),
+            let state = context.data_mut();
+            state.table.get(&network)?;
+            let found = if state.aside.is_some() {
+                record::resolve(state, name).await?
+            } else {
+                state.tcp.resolve(&name).await
+            };
+            Ok((match found {
+                Ok(addresses) => Ok(state.table.push(Addresses(addresses.into_iter()))?),
                 Err(error) => Err(error),
             },))
         })

@@ -10,6 +10,7 @@ use hookward_engine::{CancellationToken, Reason};
 use crate::fault;
 use crate::observer::{Happening, Observer};
 use crate::prepare::Ready;
+use crate::records::Kept;
 use crate::report::HookCall;
 
 /// Shows what a hook says, and keeps it for the report.
@@ -87,13 +88,25 @@ async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: 
         peak_memory: 0,
         log: Vec::new(),
         plan: Vec::new(),
+        record: None,
     };
     match &ready.hook {
         Ok(hook) => {
             let tape =
                 Arc::new(Tape { hook: spec.name.clone(), observer: Arc::clone(observer), kept: Mutex::default() });
             let sink: Arc<dyn Sink> = tape.clone();
-            let report = hook.call(event, sink, stop).await;
+            let report = match &ready.records {
+                None => hook.call(event, sink, stop).await,
+                Some(records) => {
+                    let (report, kept) = records.call(spec, hook, event, sink, stop).await;
+                    match kept {
+                        Kept::File(file) => call.record = Some(file),
+                        Kept::Nothing => {}
+                        Kept::Failed(why) => observer.notice(&Happening::NotRecorded { hook: spec, why: &why }),
+                    }
+                    report
+                }
+            };
             call.failure = report.result.err();
             call.skip = report.skip;
             call.plan = report.plan;

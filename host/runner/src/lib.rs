@@ -17,6 +17,7 @@ pub mod lock;
 pub mod observer;
 pub mod plan;
 pub mod prepare;
+pub mod records;
 pub mod recovery;
 pub mod report;
 pub mod restic;

@@ -62,6 +62,13 @@ pub enum Happening<'a> {
         /// What.
         record: &'a Record,
     },
+    /// The record of a hook's call could not be kept. The run goes on.
+    NotRecorded {
+        /// The hook.
+        hook: &'a HookSpec,
+        /// Why.
+        why: &'a str,
+    },
     /// A hook's call has ended.
     HookEnded {
         /// The call.

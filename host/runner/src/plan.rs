@@ -13,6 +13,7 @@ use hookward_engine::event::{EventKind, Trigger};
 
 use crate::config::{Config, HookSpec, NoSuchProfile, Password, Profile, Repository};
 use crate::lock::Name;
+use crate::records::Records;
 use crate::restic::args::Invocation;
 use crate::restic::binary::{self, BinaryError};
 use crate::restic::location::without_credentials;
@@ -117,6 +118,8 @@ pub struct Plan {
     pub skip_exit_code: i32,
     /// Wall clock of the run up to restic's end.
     pub max_duration: Option<Duration>,
+    /// Where calls of its hooks are recorded, if they are.
+    pub records: Option<Records>,
 }
 
 impl Plan {
@@ -175,6 +178,7 @@ impl Plan {
             hooks: hooks.into_iter().cloned().collect(),
             skip_exit_code: profile.map_or(0, |profile| profile.skip_exit_code.into()),
             max_duration: profile.and_then(|profile| profile.max_duration),
+            records: config.records.clone(),
             operation,
         };
         if let (Some(repository), false) = (repository, matches!(request.restic, Restic::Exact { .. })) {

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{GrantSpec, HookSpec, Kind, Location};
 use crate::plan::{Plan, in_order};
+use crate::records::Records;
 use crate::state::States;
 
 /// A plan whose hooks can be called.
@@ -32,6 +33,8 @@ pub struct Prepared {
 pub(crate) struct Ready {
     pub(crate) spec: Arc<HookSpec>,
     pub(crate) hook: Result<Hook, Failure>,
+    /// Where its calls are recorded, if they are.
+    pub(crate) records: Option<Records>,
 }
 
 /// Hooks that can't be called, and that the run can't do without.
@@ -140,7 +143,7 @@ impl Prepared {
 /// Every hook of the list that can't be called, optional ones too.
 pub async fn check(hooks: &[HookSpec], engine: &Engine, states: &States) -> Vec<UnusableHook> {
     let mask = Mask::default();
-    let surroundings = Surroundings { profile: None, fixed_sources: None, states, mask: &mask };
+    let surroundings = Surroundings { profile: None, fixed_sources: None, states, mask: &mask, records: None };
     unusable_hooks(&load(hooks, engine, &surroundings).await).collect()
 }
 
@@ -152,8 +155,9 @@ pub(crate) async fn restore(
     engine: &Engine,
     states: &States,
     mask: &Mask,
+    records: Option<&Records>,
 ) -> Vec<Ready> {
-    load(hooks, engine, &Surroundings { profile, fixed_sources: None, states, mask }).await
+    load(hooks, engine, &Surroundings { profile, fixed_sources: None, states, mask, records }).await
 }
 
 /// Loads the components, each once, and side by side: hashing and mapping one takes a
@@ -182,7 +186,7 @@ async fn load(hooks: &[HookSpec], engine: &Engine, surroundings: &Surroundings<'
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
         let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
         let hook = component.and_then(|component| component.hook(spec.limits.clone(), surroundings.grants(spec)));
-        Ready { spec: Arc::new(spec.clone()), hook }
+        Ready { spec: Arc::new(spec.clone()), hook, records: surroundings.records.cloned() }
     };
     hooks.iter().map(ready).collect()
 }
@@ -220,11 +224,19 @@ struct Surroundings<'a> {
     states: &'a States,
     /// Hides the secrets of all of them.
     mask: &'a Mask,
+    /// Where their calls are recorded.
+    records: Option<&'a Records>,
 }
 
 impl<'a> Surroundings<'a> {
     fn of(plan: &'a Plan, states: &'a States, mask: &'a Mask) -> Self {
-        Self { profile: plan.profile.as_deref(), fixed_sources: plan.fixed_sources.as_deref(), states, mask }
+        Self {
+            profile: plan.profile.as_deref(),
+            fixed_sources: plan.fixed_sources.as_deref(),
+            states,
+            mask,
+            records: plan.records.as_ref(),
+        }
     }
 
     fn grants(&self, spec: &HookSpec) -> Grants {

@@ -27,6 +27,7 @@ use crate::lock::Locks;
 use crate::observer::{Happening, Observer};
 use crate::prepare::{Ready, restore};
 use crate::process;
+use crate::records::Records;
 use crate::report::HookCall;
 use crate::start::RunError;
 use crate::state::States;
@@ -123,6 +124,8 @@ pub struct Recovery<'a> {
     pub interrupts: &'a Interrupts,
     /// Watches it.
     pub observer: &'a Arc<dyn Observer>,
+    /// Where calls of hooks are recorded, if they are.
+    pub records: Option<&'a Records>,
 }
 
 impl Recovery<'_> {
@@ -278,7 +281,7 @@ impl Recovery<'_> {
             Some((*place, HookSpec { component, digest: Some(digest), ..kept.spec.clone() }))
         };
         let (places, specs): (Vec<_>, Vec<_>) = places.iter().filter_map(kept).unzip();
-        let hooks = restore(&specs, run.profile.as_deref(), self.engine, self.states, mask).await;
+        let hooks = restore(&specs, run.profile.as_deref(), self.engine, self.states, mask, self.records).await;
         places.into_iter().zip(hooks).collect()
     }
 }

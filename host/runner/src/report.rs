@@ -1,5 +1,6 @@
 //! What became of a run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hookward_engine::event::{EventKind, HookFailure, HookResult, Scope, Status, Summary, Trigger, millis};
@@ -120,6 +121,9 @@ pub struct HookCall {
     /// How it has changed the backup: of variables, the names alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Change>,
+    /// The file that the call was recorded in, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<PathBuf>,
 }
 
 impl HookCall {

@@ -74,6 +74,7 @@ async fn recover(prepared: &Prepared, context: &Context, held: &BTreeSet<String>
         return Ok(Recovered::default());
     };
     let Context { journal, locks, interrupts, observer, .. } = context;
-    let recovery = Recovery { journal, engine, states, locks, interrupts, observer };
+    let records = prepared.plan.records.as_ref();
+    let recovery = Recovery { journal, engine, states, locks, interrupts, observer, records };
     recovery.recover(Duty::Start { profile: prepared.plan.profile.as_deref(), held }).await
 }

@@ -163,7 +163,15 @@ fn recover(runtime: &Runtime, journal: &Journal, states: &States, locks: &Locks)
     }
     let (watch, interrupts) = (Arc::new(Watch::default()), Interrupts::default());
     let observer: Arc<dyn Observer> = watch.clone();
-    let recovery = Recovery { journal, engine: engine(), states, locks, interrupts: &interrupts, observer: &observer };
+    let recovery = Recovery {
+        journal,
+        engine: engine(),
+        states,
+        locks,
+        interrupts: &interrupts,
+        observer: &observer,
+        records: None,
+    };
     let recovered = runtime.block_on(recovery.all(false)).unwrap();
     let trace = std::mem::take(&mut watch.seen.lock().unwrap().0);
     (trace, recovered.owed.into_iter().map(|owed| owed.hook).collect())

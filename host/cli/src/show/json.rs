@@ -69,10 +69,13 @@ pub(super) fn happening(happening: &Happening<'_>) {
         Happening::HookEnded { call, again_in } => json!({
             "level": if call.failure.is_some() { "error" } else { "info" },
             "event": "hook-ended", "hook": call.name, "on": call.event, "attempt": call.attempt,
-            "failure": call.failure, "skip": call.skip, "fuel": call.fuel,
+            "failure": call.failure, "skip": call.skip, "fuel": call.fuel, "record": call.record,
             "duration-ms": call.duration.as_secs_f64() * 1e3,
             "again-in-s": again_in.map(|pause| pause.as_secs_f64()),
         }),
+        Happening::NotRecorded { hook, why } => {
+            json!({ "level": "warn", "event": "not-recorded", "hook": hook.name, "message": why })
+        }
         Happening::PlanChanged { hook, changes, plan: _ } => json!({
             "level": "info", "event": "plan-changed", "hook": hook.name, "changes": changes,
         }),

@@ -79,6 +79,16 @@ pub(crate) fn error_prefix() -> String {
     text::red("hookward:")
 }
 
+/// A text that tells of something good.
+pub(crate) fn good(text: &str) -> String {
+    text::green(text)
+}
+
+/// A text that tells of a failure.
+pub(crate) fn bad(text: &str) -> String {
+    text::red(text)
+}
+
 impl Show {
     pub(crate) fn new(global: &Global, voice: Voice) -> Self {
         let level = match (voice, global.verbose) {
@@ -147,7 +157,7 @@ impl Show {
     /// Whether what happens is worth a line to this listener.
     fn wants(&self, happening: &Happening<'_>) -> bool {
         let bad = match happening {
-            Happening::Waiting { .. } | Happening::WaitingForRecovery { .. } => true,
+            Happening::Waiting { .. } | Happening::WaitingForRecovery { .. } | Happening::NotRecorded { .. } => true,
             Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
             Happening::Recovering { .. } | Happening::ResticOutlived { .. } | Happening::Recovered { .. } => true,
             Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),

@@ -31,6 +31,10 @@ pub(super) fn red(text: &str) -> String {
     paint(BAD, text)
 }
 
+pub(super) fn green(text: &str) -> String {
+    paint(GOOD, text)
+}
+
 fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
@@ -128,7 +132,19 @@ impl Line {
                 let text = format!("optional hook \"{}\" can't be used: {failure} [{}]", hook.name, failure.reason);
                 vec![Self::new(ODD, "  warning:", text)]
             }
-            Happening::HookEnded { call, again_in } => vec![hook_ended(call, *again_in)],
+            Happening::HookEnded { call, again_in } => {
+                let record = call.record.iter().map(|file| {
+                    Self::new(
+                        FAINT,
+                        "",
+                        format!("    recorded in {}: `hookward hook replay` runs it again", file.display()),
+                    )
+                });
+                std::iter::once(hook_ended(call, *again_in)).chain(record).collect()
+            }
+            Happening::NotRecorded { hook, why } => {
+                vec![Self::new(ODD, "  warning:", format!("hook \"{}\": {why}", hook.name))]
+            }
             Happening::PlanChanged { changes, .. } => changes.iter().map(change).collect(),
             Happening::GateOpened { plan } => {
                 vec![Self::new(GOOD, "  gate open,", format!("restic {} starts", plan.operation))]

@@ -24,6 +24,7 @@ pub(crate) use self::start::find;
 pub use self::supervisor::supervise_child;
 use crate::limiter::LimitHit;
 use crate::reason::{Failure, Reason};
+use crate::record;
 use crate::state::State;
 use crate::text::{clean, cut};
 
@@ -73,8 +74,16 @@ fn shown(text: &str) -> String {
     clean(cut(text, SHOWN).0)
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end, unless the call is a replay.
 pub(crate) async fn run(state: &mut State, invocation: Invocation) -> wasmtime::Result<Result<Finished, CommandError>> {
+    if state.aside.is_some() { record::command(state, invocation).await } else { run_now(state, invocation).await }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run_now(
+    state: &mut State,
+    invocation: Invocation,
+) -> wasmtime::Result<Result<Finished, CommandError>> {
     let mask = &state.secrets.mask;
     let Commands { granted, under, left } = &mut state.commands;
     *left = left.checked_sub(1).ok_or(LimitHit(Reason::Commands))?;
@@ -87,6 +96,9 @@ pub(crate) async fn run(state: &mut State, invocation: Invocation) -> wasmtime::
         Ok(granted) => granted,
         Err(refusal) => return Ok(Err(CommandError::Refused(said(&refusal)))),
     };
+    if let Some(stage) = state.aside.as_ref().and_then(|aside| aside.stage.as_ref()) {
+        return Ok(stage.run(name, &job));
+    }
     let Some((supervisor, crew)) = under else {
         return Err(Failure::new(Reason::Host, said(&"this host has no supervisor for commands")).into());
     };

@@ -28,6 +28,7 @@ pub use connect::Resolver;
 pub use grant::{HttpGrant, InvalidHttpGrant};
 
 use crate::log::Level;
+use crate::record::{Seat, Stage, Tape};
 use crate::recorder::Recorder;
 use crate::state::State;
 use crate::stop::Stop;
@@ -59,11 +60,18 @@ struct Call {
     headers: usize,
     recorder: Recorder,
     stop: Stop,
+    /// Where the notes go, too, of a call that is recorded.
+    tape: Option<Tape>,
+    /// Answers in the place of servers, of a call that is staged.
+    stage: Option<Arc<Stage>>,
 }
 
 impl Call {
     /// One line for the operator.
     fn note(&self, message: &str) {
+        if let Some(tape) = &self.tape {
+            tape.note(message);
+        }
         if let Err(hit) = self.recorder.host(Level::Warn, message) {
             self.stop.now(hit.0);
         }
@@ -82,14 +90,19 @@ impl Http {
             headers: limits.http_headers,
             recorder: recorder.clone(),
             stop: stop.clone(),
+            tape: None,
+            stage: None,
         };
         Self { context, handler: Handler { call: Arc::new(call), requests_left: limits.http_requests } }
     }
 
-    /// Puts another resolver in the place of the system's, before the first request.
-    pub(crate) fn resolve_by(&mut self, resolver: Option<Arc<dyn Resolver>>) {
+    /// Puts another resolver in the place of the system's, before the first request; and
+    /// a tape and a stage in theirs.
+    pub(crate) fn set_up(&mut self, resolver: Option<Arc<dyn Resolver>>, aside: Option<&Seat>) {
         if let Some(call) = Arc::get_mut(&mut self.handler.call) {
             call.resolver = resolver;
+            call.tape = aside.map(|aside| aside.tape.clone());
+            call.stage = aside.and_then(|aside| aside.stage.clone());
         }
     }
 }
@@ -140,6 +153,12 @@ impl WasiHttpHooks for Handler {
                 return Box::new(async { Err(Error::HttpRequestDenied) });
             }
         };
+        if let Some(stage) = call.stage.clone() {
+            return Box::new(async move {
+                let response = stage.respond(request).await?;
+                Ok((response, Box::new(std::future::ready(Ok(()))) as Box<_>))
+            });
+        }
         Box::new(async move {
             let (response, connection) = send::send(&call, &target, request, options.unwrap_or_default()).await?;
             let ended: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> = Box::pin(async move {

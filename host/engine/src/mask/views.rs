@@ -12,8 +12,7 @@ pub(super) struct View {
 }
 
 /// The views that differ from the text.
-pub(super) fn of(text: &str) -> Vec<View> {
-    let bytes = text.as_bytes();
+pub(super) fn of(bytes: &[u8]) -> Vec<View> {
     let mut views = Vec::new();
     if bytes.contains(&b'%') {
         views.push(View::new(bytes, percent));

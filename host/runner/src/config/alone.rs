@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::diagnostic::{ConfigError, Source};
+use super::diagnostic::{ConfigError, Diagnostic, Source};
 use super::load::Loaded;
 use super::value::Checker;
 use super::{GrantSpec, grants, parse, schema};
@@ -16,8 +16,25 @@ use super::{GrantSpec, grants, parse, schema};
 /// # Errors
 /// Everything that is wrong with it.
 pub fn grants_from_text(name: &Path, text: &str, base: &Path) -> Result<GrantSpec, ConfigError> {
+    read(name, text, base, parse::grants)
+}
+
+/// The same of the `grants` table of a text that holds other things, too.
+///
+/// # Errors
+/// Everything that is wrong with that table.
+pub fn grants_of_case(name: &Path, text: &str, base: &Path) -> Result<GrantSpec, ConfigError> {
+    read(name, text, base, parse::grants_within)
+}
+
+fn read(
+    name: &Path,
+    text: &str,
+    base: &Path,
+    parse: impl Fn(&Arc<Source>) -> Result<schema::Grants, Diagnostic>,
+) -> Result<GrantSpec, ConfigError> {
     let source = Arc::new(Source { path: name.to_owned(), text: text.to_owned() });
-    let written = parse::grants(&source).map_err(|error| ConfigError::new(vec![error]))?;
+    let written = parse(&source).map_err(|error| ConfigError::new(vec![error]))?;
     let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
     let loaded = Loaded { source, base, file: schema::File::default() };
     let env = |name: &str| -> Option<OsString> { std::env::var_os(name) };

@@ -6,8 +6,8 @@
 //! components that it names. A key that is accepted here has a meaning.
 //!
 //! `${VAR}` is expanded in `repository.url`, `password-file`, `sources`,
-//! `component`, `dirs.host`, a secret's `file` and `restic.binary`, and nowhere else; an undefined
-//! variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
+//! `component`, `dirs.host`, a secret's `file`, `record-failed` and `restic.binary`, and nowhere
+//! else; an undefined variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
 //! sign. In all of these but the url, a leading `~/` is the home directory, and
 //! a relative path starts at the file that has it (a `restic.binary` without a
 //! slash is looked for in `PATH`).
@@ -36,7 +36,9 @@ use hookward_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::alone::grants_from_text;
+use crate::records::Records;
+
+pub use self::alone::{grants_from_text, grants_of_case};
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
 pub use self::hook::hook_settings;
@@ -95,6 +97,8 @@ pub struct Config {
     pub hooks: Vec<HookSpec>,
     /// How long the journal keeps what is over.
     pub journal: Retention,
+    /// Where failed calls of hooks are recorded, if they are.
+    pub records: Option<Records>,
 }
 
 impl Config {

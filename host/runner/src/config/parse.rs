@@ -21,6 +21,19 @@ pub(super) fn grants(source: &Arc<Source>) -> Result<schema::Grants, Diagnostic>
     schema::Grants::deserialize(Deserializer::from(table)).map_err(|error| schema_error(source, &error))
 }
 
+/// Reads the `grants` table of a text that holds more, up to its first error.
+pub(super) fn grants_within(source: &Arc<Source>) -> Result<schema::Grants, Diagnostic> {
+    #[derive(serde::Deserialize)]
+    struct Within {
+        #[serde(default)]
+        grants: schema::Grants,
+    }
+
+    let table = DeTable::parse(&source.text).map_err(|error| syntax_error(source, &error))?;
+    let within = Within::deserialize(Deserializer::from(table)).map_err(|error| schema_error(source, &error))?;
+    Ok(within.grants)
+}
+
 /// Comes first: the keys of another version are not misspelled ones of this.
 fn version(source: &Arc<Source>, table: &DeTable<'_>) -> Result<(), Diagnostic> {
     let Some(version) = table.get("version") else {

@@ -13,6 +13,7 @@ use super::load::Loaded;
 use super::schema::{self, At};
 use super::value::Checker;
 use super::{Config, Password, Profile, Repository, ResticSettings, Retention, hook};
+use crate::records::Records;
 
 /// The environment.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -26,6 +27,7 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         profiles: BTreeMap::new(),
         hooks: Vec::new(),
         journal: Retention::default(),
+        records: None,
     };
 
     let mut limits = Limits::default();
@@ -49,6 +51,11 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
             keep: keep.as_ref().and_then(|keep| check.duration("keep", keep)).unwrap_or(default.keep),
             keep_runs: keep_runs.unwrap_or(default.keep_runs),
         };
+    }
+
+    if let Some((loaded, dir)) = once(files, "`record-failed`", |file| file.record_failed.as_ref(), &mut errors) {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        config.records = check.path("`record-failed`", dir).map(|dir| Records { dir, failed_only: true });
     }
 
     // Names first: a profile may stand before its repository.

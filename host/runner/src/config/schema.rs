@@ -143,6 +143,9 @@ pub(super) struct File {
     pub(super) restic: Option<At<Restic>>,
     /// How long the journal keeps runs that are over.
     pub(super) journal: Option<At<Journal>>,
+    /// Directory in which each failed call of a hook is recorded, to be replayed later. `${VAR}` is
+    /// expanded.
+    pub(super) record_failed: Option<At<String>>,
     /// Repositories by name.
     #[serde(default)]
     pub(super) repository: BTreeMap<At<String>, Repository>,

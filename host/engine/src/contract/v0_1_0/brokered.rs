@@ -66,7 +66,7 @@ fn link_secrets(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut interface = linker.instance("hookward:hook/secrets@0.1.0")?;
     interface.func_wrap_async("get", |mut store, (name,): (String,)| {
         Box::new(async move {
-            let value: Result<Arc<str>, _> = secrets::get(store.data_mut(), &name).await;
+            let value: Result<Arc<str>, _> = secrets::get(store.data_mut(), &name).await?;
             let value = value.map_err(|error| match error {
                 SecretError::Unknown(message) => wit_secrets::Error::Unknown(message),
                 SecretError::Unavailable(message) => wit_secrets::Error::Unavailable(message),
