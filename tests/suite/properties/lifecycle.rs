@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
 use super::case::{Case, Kind, case, name};
-use super::ground::{Seen, carry_out};
+use super::ground::{Seen, carry_out, warm};
 use super::model::{Expected, expected, recovery};
 
 /// Cases of the normal suite, and the variable that says another number.
@@ -28,11 +28,13 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(config)
 }
 
+type Told<'a> = &'a dyn std::fmt::Debug;
+
 /// Everything in which a case is not as the model has it.
 fn differences(case: &Case, seen: &Seen) -> Result<(), String> {
     let Expected { trace, status, exit_code, owed } = expected(case);
     let report = &seen.report;
-    let same = |what: &str, found: &dyn std::fmt::Debug, wanted: &dyn std::fmt::Debug| {
+    let same = |what: &str, found: Told<'_>, wanted: Told<'_>| {
         let (found, wanted) = (format!("{found:#?}"), format!("{wanted:#?}"));
         if found == wanted { Ok(()) } else { Err(format!("{what}: {found}\nbut should be: {wanted}")) }
     };
@@ -86,6 +88,7 @@ fn differences(case: &Case, seen: &Seen) -> Result<(), String> {
 #[test]
 fn every_run_is_as_the_model_says() {
     let cases = std::env::var(VARIABLE).map_or(CASES, |cases| cases.parse().expect("a number of cases"));
+    warm(&runtime());
     let began = Instant::now();
     thread::scope(|scope| {
         let threads = (0..THREADS).map(|number| {
