@@ -64,7 +64,7 @@ fn meaning(error: &rusqlite::Error) -> String {
         Some(ErrorCode::NotADatabase) => "it is not a database",
         Some(ErrorCode::DatabaseCorrupt) => "it is damaged: put a copy of it back, or remove it to begin anew",
         Some(ErrorCode::DiskFull) => "its disk is full",
-        Some(ErrorCode::ReadOnly) => "it can't be written",
+        Some(ErrorCode::ReadOnly) => "it can't be written: the file or its disk is read-only",
         Some(ErrorCode::SystemIoFailure) => "its disk fails, or has become read-only",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process holds it, and does not let it go",
         _ => return error.to_string(),

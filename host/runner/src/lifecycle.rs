@@ -270,9 +270,9 @@ impl<'a> Run<'a> {
             }
             let outcome = self.outcome(verdict);
             let called = self.call(index, ready, EventKind::Finally, Some(outcome), leave).await;
-            if let Some(failure) = called.and_then(|call| call.failure) {
+            if let Some((failure, attempt)) = called.and_then(|call| Some((call.failure?, call.attempt))) {
                 self.failed_afterwards |= spec.kind == Kind::Required;
-                let called_off = failure.reason == Reason::Cancelled || spec.retry.attempts > 1;
+                let called_off = failure.reason == Reason::Cancelled || attempt < spec.retry.attempts;
                 if leave.is_cancelled() && called_off {
                     owed.push(spec);
                 }

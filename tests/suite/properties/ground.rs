@@ -2,9 +2,11 @@
 //! components, a real process in restic's place.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use hookward_engine::{Cache, Engine, Options, Trigger};
+use hookward_engine::{Cache, Engine, Limits, Options, Trigger};
 use hookward_runner::config::Config;
 use hookward_runner::interrupt::{Cause, Interrupt, Interrupts};
 use hookward_runner::journal::{Journal, RunState};
@@ -47,7 +49,7 @@ struct Watch {
     case: Option<Case>,
     interrupts: Interrupts,
     seen: Mutex<(Vec<String>, usize)>,
-    told: std::sync::atomic::AtomicBool,
+    told: AtomicBool,
 }
 
 impl Watch {
@@ -81,9 +83,7 @@ impl Observer for Watch {
                 self.signals(number, Moment::Ended);
             }
             Happening::GateOpened { .. } => self.seen.lock().unwrap().0.push("restic".to_owned()),
-            Happening::ResticMessage(Message::Status(_))
-                if !self.told.swap(true, std::sync::atomic::Ordering::SeqCst) =>
-            {
+            Happening::ResticMessage(Message::Status(_)) if !self.told.swap(true, Ordering::SeqCst) => {
                 self.interrupt(self.case.as_ref().map_or(0, Case::signals_in_restic));
             }
             _ => {}
@@ -101,6 +101,13 @@ fn engine() -> &'static Engine {
         (Engine::new(options).unwrap(), dir)
     });
     engine
+}
+
+/// Compiles the component, once, before many cases want it.
+pub(crate) fn warm(runtime: &Runtime) {
+    let mut limits = Limits::default();
+    limits.compile_time = Duration::from_secs(600);
+    runtime.block_on(engine().load_file(&guest("probe"), None, &limits)).unwrap();
 }
 
 pub(crate) fn carry_out(runtime: &Runtime, case: &Case) -> Seen {

@@ -11,9 +11,6 @@ pub(crate) struct Expected {
     pub(crate) exit_code: i32,
     /// Names of the hooks whose `finally` is still to be called.
     pub(crate) owed: Vec<String>,
-    /// Names of those of which that is for nobody to say: the third signal came when
-    /// the last attempt had just failed.
-    pub(crate) may_be_owed: Vec<String>,
 }
 
 struct Model<'a> {
@@ -157,9 +154,9 @@ impl Model<'_> {
             }
             let ended = self.call(place, "finally", Stops::Third);
             failed |= ended.failed && required;
-            if ended.failed && self.signals > 2 {
-                let list = if ended.cut_off { &mut self.expected.owed } else { &mut self.expected.may_be_owed };
-                list.push(name(place));
+            // One whose last attempt has failed is over, and was told.
+            if ended.failed && ended.cut_off && self.signals > 2 {
+                self.expected.owed.push(name(place));
             }
         }
         // Rule 4: only what has ended well is told otherwise.

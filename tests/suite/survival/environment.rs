@@ -14,8 +14,8 @@ use nix::unistd::geteuid;
 use rusqlite::Connection;
 
 use super::support::{
-    BASE, assert_order, command, configure, hook, hook_with, lab, lab_with, noted, only_run, order, release, run, send,
-    start, start_logged, text, until, warnings,
+    BASE, SUMMARY, assert_order, command, configure, hook, hook_with, lab, lab_with, noted, only_run, order, release,
+    run, send, start, start_logged, text, until, warnings,
 };
 
 const PAIR: &[&str] = &["before", "failure", "finally"];
@@ -395,7 +395,7 @@ fn a_journal_held_by_another_process_while_restic_runs_is_written_by_the_next_st
 #[test]
 fn a_journal_that_was_held_for_a_while_has_all_of_the_run_in_the_end() {
     let lab = lab(&[hook_with("h", PAIR, "", "until = { finally = \"/notes/on\" }")]);
-    let child = start_logged(&lab, &[&until(&lab, "go")], &["--json", "run", "p"], "log");
+    let child = start_logged(&lab, &[&until(&lab, "go"), SUMMARY], &["--json", "run", "p"], "log");
     noted(&lab, "started");
     let other = hold(&lab.path("state/journal.sqlite"));
     release(&lab, "go");

@@ -17,3 +17,4 @@ mod signals;
 #[path = "../lifecycle/support.rs"]
 #[allow(dead_code, reason = "the part of it that these tests need")]
 mod support;
+mod system;

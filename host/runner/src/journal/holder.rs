@@ -42,7 +42,9 @@ impl RunLock {
         let mut line = serde_json::to_vec(note)?;
         line.push(b'\n');
         let length = self.file.metadata().map_err(io(&self.path))?.len();
+        fault::point("before note");
         let written = (&self.file).write_all(&line).inspect_err(|_| drop(self.file.set_len(length)));
+        fault::point("after note");
         written.map_err(io(&self.path))
     }
 

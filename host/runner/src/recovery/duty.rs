@@ -303,7 +303,10 @@ impl Journal {
         if self.mend(&lock, &run)?.is_some() {
             match self.load(run.number)?.filter(|run| run.ended.is_none()) {
                 Some(mended) => run = mended,
-                None => return Ok((id, Vec::new())),
+                None => {
+                    lock.remove();
+                    return Ok((id, Vec::new()));
+                }
             }
         }
         let owed = run.owed();
