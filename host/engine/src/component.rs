@@ -391,7 +391,11 @@ const UNTYPED: &[(&str, Reason)] = &[
 ];
 
 /// A replay ends where and as its record does.
-fn replayed(aside: &Aside, recorder: &Recorder, ended: Result<Result<(), String>, Ended>) -> Result<Result<(), String>, Ended> {
+fn replayed(
+    aside: &Aside,
+    recorder: &Recorder,
+    ended: Result<Result<(), String>, Ended>,
+) -> Result<Result<(), String>, Ended> {
     if let Some(reason) = aside.tape().ended_outside() {
         return Err(Ended::Limit(reason));
     }

@@ -10,10 +10,10 @@ use std::fmt;
 use serde::Serialize;
 
 pub use self::grant::{InvalidPart, Part, PlanGrant};
-use crate::{Mask, record};
 use crate::event::{Event, EventKind};
 use crate::state::State;
 use crate::text::{clean, cut};
+use crate::{Mask, record};
 
 /// Sources, tags, patterns and variables that one call may name together. A command
 /// line of ten thousand words is no plan of a person.

@@ -58,7 +58,8 @@ pub(crate) async fn get(state: &mut State, name: &str) -> wasmtime::Result<Resul
 pub(crate) async fn read(state: &mut State, name: &str) -> Result<Arc<str>, SecretError> {
     if let Some(stage) = state.aside.as_ref().and_then(|aside| aside.stage.as_ref()) {
         let value = stage.secrets.get(name).filter(|_| state.secrets.granted.contains_key(name));
-        let value = value.ok_or_else(|| SecretError::Unavailable(format!("the secret `{name}` can't be read: there is none")))?;
+        let value = value
+            .ok_or_else(|| SecretError::Unavailable(format!("the secret `{name}` can't be read: there is none")))?;
         state.secrets.mask.add(value);
         return Ok(Arc::from(value.as_str()));
     }

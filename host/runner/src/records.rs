@@ -64,7 +64,10 @@ impl Records {
                     }
                     Ok::<_, RecordError>(())
                 });
-                saved.await.map_err(|error| error.to_string()).and_then(|saved| saved.map_err(|error| error.to_string()))
+                saved
+                    .await
+                    .map_err(|error| error.to_string())
+                    .and_then(|saved| saved.map_err(|error| error.to_string()))
             }
             Err(failure) => Err(failure.to_string()),
         };

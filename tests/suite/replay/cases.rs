@@ -46,21 +46,30 @@ body = "OK"
 
 #[test]
 fn requests_are_answered_by_the_case() {
-    let good = format!("{PING}\n[expect]\nrequests = [{{ method = \"POST\", url = \"https://hc-ping.com/0000-dummy/start?rid=00000000-0000-7000-8000-000000000000\" }}]\n");
-    let refused = PING.replace("body = \"OK\"", "error = \"refused\"") + "\n[expect]\nerror-matches = \"the connection was refused\"\n";
+    let good = format!(
+        "{PING}\n[expect]\nrequests = [{{ method = \"POST\", url = \"https://hc-ping.com/0000-dummy/start?rid=00000000-0000-7000-8000-000000000000\" }}]\n"
+    );
+    let refused = PING.replace("body = \"OK\"", "error = \"refused\"")
+        + "\n[expect]\nerror-matches = \"the connection was refused\"\n";
     let lab = project(&example("healthchecks"), &[("good.toml", &good), ("refused.toml", &refused)]);
     let finished = test(&lab, &[]);
     assert_eq!(finished.code, 0, "{finished:?}");
     assert_eq!(finished.stdout, "ok      good\nok      refused\n2 passed, 0 failed\n");
     let finished = test(&lab, &["--filter", "refu", "--json"]);
     let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert_eq!((finished.code, report["passed"].as_u64(), report["cases"][0]["name"].as_str()), (0, Some(1), Some("refused")));
+    assert_eq!(
+        (finished.code, report["passed"].as_u64(), report["cases"][0]["name"].as_str()),
+        (0, Some(1), Some("refused"))
+    );
     // What nothing answers is named, whatever the hook makes of it.
     let silent = PING.split("[[http]]").next().unwrap().to_owned() + "[expect]\nerror-matches = \".\"\n";
     let lab = project(&example("healthchecks"), &[("silent.toml", &silent)]);
     let finished = test(&lab, &[]);
     assert_eq!(finished.code, 1, "{finished:?}");
-    assert!(finished.stdout.contains("- an [[http]] that answers POST https://hc-ping.com/0000-dummy/start"), "{finished:?}");
+    assert!(
+        finished.stdout.contains("- an [[http]] that answers POST https://hc-ping.com/0000-dummy/start"),
+        "{finished:?}"
+    );
 }
 
 #[test]
@@ -97,7 +106,11 @@ dirs = [{ host = "notes", guest = "/notes", write = true }]
     let lab = project(&guest("probe"), &[("notes/case.toml", case), ("notes/notes/journal", "earlier\n")]);
     let finished = test(&lab, &[]);
     assert_eq!(finished.code, 0, "{finished:?}");
-    assert_eq!(fs::read_to_string(lab.path("tests/notes/notes/journal")).unwrap(), "earlier\n", "only a copy is written to");
+    assert_eq!(
+        fs::read_to_string(lab.path("tests/notes/notes/journal")).unwrap(),
+        "earlier\n",
+        "only a copy is written to"
+    );
 
     let case = r#"
 config = { calls = [{ command = "tell", args = [["what", "news"]] }, { command = "tell", args = [["what", "more"]] }] }
@@ -132,19 +145,25 @@ log-matches = ["nothing new"]
 #[test]
 fn waiting_takes_no_time_and_the_clock_is_the_cases() {
     let case = "config = { sleep = { before = 3600000 } }\n";
+    let lab = project(&guest("probe"), &[("sleep.toml", case)]);
     let began = std::time::Instant::now();
-    let finished = test(&project(&guest("probe"), &[("sleep.toml", case)]), &[]);
+    let finished = test(&lab, &[]);
     assert_eq!(finished.code, 0, "{finished:?}");
     assert!(began.elapsed().as_secs() < 300, "an hour of the case is none of ours");
     let window = |time: &str| {
-        format!("time = \"{time}\"\n[config]\ntime-zone = \"Europe/Berlin\"\nwindows = [{{ from = \"22:00\", to = \"06:00\" }}]\n")
+        format!(
+            "time = \"{time}\"\n[config]\ntime-zone = \"Europe/Berlin\"\nwindows = [{{ from = \"22:00\", to = \"06:00\" }}]\n"
+        )
     };
     let open = window("2026-01-05T23:00:00Z");
     let shut = window("2026-01-05T12:00:00Z") + "[expect]\nskip = \"wrong\"\n";
     let lab = project(&example("time-window"), &[("open.toml", &open), ("shut.toml", &shut)]);
     let finished = test(&lab, &[]);
     assert_eq!(finished.code, 1, "{finished:?}");
-    assert!(finished.stdout.contains("ok      open\n") && finished.stdout.contains("+ outside of every window"), "{finished:?}");
+    assert!(
+        finished.stdout.contains("ok      open\n") && finished.stdout.contains("+ outside of every window"),
+        "{finished:?}"
+    );
 }
 
 #[test]

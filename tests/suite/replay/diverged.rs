@@ -64,7 +64,8 @@ fn another_end_is_shown() {
 fn what_was_not_granted_is_not_there_for_another_component() {
     let lab = Lab::new();
     let (_, record) = recorded(&lab, &guest("hello"), "call", &["--event", "before"]);
-    let finished = lab.run(["hook", "replay", record.to_str().unwrap(), "--component", guest("http").to_str().unwrap()]);
+    let finished =
+        lab.run(["hook", "replay", record.to_str().unwrap(), "--component", guest("http").to_str().unwrap()]);
     assert_eq!(finished.code, 78, "{finished:?}");
     assert!(finished.stderr.contains("the recorded call had none"), "{finished:?}");
 }

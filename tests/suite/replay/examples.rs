@@ -44,7 +44,8 @@ fn has(functions: &BTreeSet<String>, name: &str) {
 
 #[test]
 fn command() {
-    let lab = lab_of(&example("command", "/usr/local/bin/backup-hook", &[("/usr/local/bin/backup-hook", "@lab@/bin/hook")]));
+    let lab =
+        lab_of(&example("command", "/usr/local/bin/backup-hook", &[("/usr/local/bin/backup-hook", "@lab@/bin/hook")]));
     script(&lab, "hook", "cat >/dev/null; echo \"it is $(date +%N)\"; echo odd >&2");
     has(&replayed(lab, 0, 2), "command#run");
 }
@@ -54,12 +55,24 @@ fn docker_container() {
     let hook = example("docker-container", "stop-db", &[("/var/run/docker.sock", "@lab@/docker.sock")]);
     has(&replayed(lab_of(&hook), 80, 2), "outgoing-handler#handle");
     let server = Recorder::start([
-        Answer::new(200, r#"{"Id":"4711","State":{"Status":"running","Running":true,"StartedAt":"2026-01-01T00:00:00Z"}}"#),
+        Answer::new(
+            200,
+            r#"{"Id":"4711","State":{"Status":"running","Running":true,"StartedAt":"2026-01-01T00:00:00Z"}}"#,
+        ),
         Answer::new(204, ""),
-        Answer::new(200, r#"{"Id":"4711","State":{"Status":"exited","Running":false,"StartedAt":"2026-01-01T00:00:00Z"}}"#),
-        Answer::new(200, r#"{"Id":"4711","State":{"Status":"exited","Running":false,"StartedAt":"2026-01-01T00:00:00Z"}}"#),
+        Answer::new(
+            200,
+            r#"{"Id":"4711","State":{"Status":"exited","Running":false,"StartedAt":"2026-01-01T00:00:00Z"}}"#,
+        ),
+        Answer::new(
+            200,
+            r#"{"Id":"4711","State":{"Status":"exited","Running":false,"StartedAt":"2026-01-01T00:00:00Z"}}"#,
+        ),
         Answer::new(204, ""),
-        Answer::new(200, r#"{"Id":"4711","State":{"Status":"running","Running":true,"StartedAt":"2026-01-02T00:00:00Z"}}"#),
+        Answer::new(
+            200,
+            r#"{"Id":"4711","State":{"Status":"running","Running":true,"StartedAt":"2026-01-02T00:00:00Z"}}"#,
+        ),
     ]);
     // The engine's answers by TCP: where it listens is the grant's to say.
     let url = format!("url = \"{}\"", server.url(""));
@@ -170,7 +183,11 @@ fn notify() {
 #[test]
 fn require_path() {
     let changes = [("host = \"/mnt/usb\"", "host = \"@lab@/usb\""), ("/var/lib/postgresql-dumps", "@lab@/dumps")];
-    let hooks = example("require-path", "usb-disk", &[&changes[..], &[("min-size = \"1MiB\"", "min-size = \"1KiB\"")]].concat());
+    let hooks = example(
+        "require-path",
+        "usb-disk",
+        &[&changes[..], &[("min-size = \"1MiB\"", "min-size = \"1KiB\"")]].concat(),
+    );
     let lab = lab_of(&hooks);
     for dir in ["usb", "usb/.backup-disk", "dumps"] {
         fs::create_dir(lab.path(dir)).unwrap();
@@ -229,9 +246,17 @@ fn time_window() {
 
 #[test]
 fn volume_snapshot() {
-    let changes = [("\"btrfs\", \"subvolume\"", "\"@lab@/bin/btrfs\", \"subvolume\""), ("\"/srv", "\"@lab@/source"), ("hookward-db", "hookward-p")];
+    let changes = [
+        ("\"btrfs\", \"subvolume\"", "\"@lab@/bin/btrfs\", \"subvolume\""),
+        ("\"/srv", "\"@lab@/source"),
+        ("hookward-db", "hookward-p"),
+    ];
     let lab = lab_of(&example("volume-snapshot", "\"btrfs\"", &changes));
-    script(&lab, "btrfs", "case $2 in snapshot) cp -r \"$4\" \"@lab@/copy\"; mkdir -p \"$5\" ;; delete) rm -rf \"$3\" ;; esac");
+    script(
+        &lab,
+        "btrfs",
+        "case $2 in snapshot) cp -r \"$4\" \"@lab@/copy\"; mkdir -p \"$5\" ;; delete) rm -rf \"$3\" ;; esac",
+    );
     let finished = lab.run(["run", "p", "--record", lab.path("records").to_str().unwrap()]);
     let all = records(&lab);
     assert!(!all.is_empty(), "{finished:?}");

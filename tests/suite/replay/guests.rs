@@ -15,7 +15,8 @@ use crate::support::{calls, identical, recorded, script};
 #[test]
 fn files_are_those_of_the_record() {
     let lab = Lab::new();
-    let settings = ["--event", "before", "--set", "name=probe", "--set", "journal=/notes/journal", "--set", "log=noted"];
+    let settings =
+        ["--event", "before", "--set", "name=probe", "--set", "journal=/notes/journal", "--set", "log=noted"];
     let notes = format!("{}:/notes:rw", lab.path("notes").display());
     let args = [&settings[..], &["--dir", &notes]].concat();
     let (call, record) = recorded(&lab, &guest("probe"), "files", &args);
@@ -79,7 +80,8 @@ fn commands_connections_and_state_are_those_of_the_record() {
     let lab = Lab::new();
     script(&lab, "tell", "date +%N; echo 'to stderr' >&2; exit 3");
     let grants = format!("commands.tell = {{ argv = [\"{}\"] }}", lab.path("bin/tell").display());
-    let args = ["--event", "before", "--set", "calls=[{ command = \"tell\" }, { command = \"no\" }]", "--grants", &grants];
+    let args =
+        ["--event", "before", "--set", "calls=[{ command = \"tell\" }, { command = \"no\" }]", "--grants", &grants];
     let (call, record) = recorded(&lab, &guest("command"), "command", &args);
     assert!(call["log"].to_string().contains("to stderr"), "{call:#}");
     fs::remove_file(lab.path("bin/tell")).unwrap();
@@ -106,12 +108,18 @@ fn commands_connections_and_state_are_those_of_the_record() {
 fn chance_is_that_of_the_record() {
     let lab = Lab::new();
     // Twice, so that a constant would be seen.
-    let (one, record) = recorded(&lab, &guest("hostile"), "one", &["--event", "before", "--set", "mode=random", "--set", "amount=32"]);
+    let (one, record) =
+        recorded(&lab, &guest("hostile"), "one", &["--event", "before", "--set", "mode=random", "--set", "amount=32"]);
     assert!(one["fuel"].as_u64() > Some(0), "{one:#}");
     identical(&record);
     let seeds: Vec<_> = ["one", "two"]
         .map(|name| {
-            let (_, record) = recorded(&lab, &guest("hostile"), name, &["--event", "before", "--set", "mode=random", "--set", "amount=32"]);
+            let (_, record) = recorded(
+                &lab,
+                &guest("hostile"),
+                name,
+                &["--event", "before", "--set", "mode=random", "--set", "amount=32"],
+            );
             let head = fs::read_to_string(&record).unwrap();
             serde_json::from_str::<serde_json::Value>(head.lines().next().unwrap()).unwrap()["seed"].clone()
         })

@@ -12,7 +12,13 @@ use crate::support::{end, identical, records};
 fn two(more: &str) -> Lab {
     lab(&[
         Lab::probe("profile.p.hook", "good", &["before", "finally"], "", ""),
-        Lab::probe("profile.p.hook", "bad", &["before"], "retry = { attempts = 2, delay = \"10ms\" }", "fail-on = [\"before\"]"),
+        Lab::probe(
+            "profile.p.hook",
+            "bad",
+            &["before"],
+            "retry = { attempts = 2, delay = \"10ms\" }",
+            "fail-on = [\"before\"]",
+        ),
         more.to_owned(),
     ])
 }
@@ -49,7 +55,8 @@ fn all_calls_are_kept_when_asked_so() {
     let (finished, report) = run(&lab, &["run", "p", "--record", &dir]);
     assert_eq!(finished.code, 80, "{finished:?}");
     assert_eq!(names(&lab).len(), 4, "{:?}", names(&lab));
-    let told: Vec<&str> = report["hooks"].as_array().unwrap().iter().filter_map(|call| call["record"].as_str()).collect();
+    let told: Vec<&str> =
+        report["hooks"].as_array().unwrap().iter().filter_map(|call| call["record"].as_str()).collect();
     assert_eq!(told.len(), 4, "{report:#}");
     let finished = lab.run(["run", "p", "--record", &dir, "--record-failed", &dir]);
     assert_eq!(finished.code, 2, "{finished:?}");

@@ -88,7 +88,8 @@ fn a_secret_is_hidden_wherever_it_comes_from() {
         lab.path("secret").display()
     );
     let calls_setting = format!("calls=[{{ command = \"tell\", args = [[\"place\", \"x{SECRET}y\"]] }}]");
-    let args = ["--event", "before", "--source", &format!("/srv/{SECRET}"), "--set", &calls_setting, "--grants", &grants];
+    let args =
+        ["--event", "before", "--source", &format!("/srv/{SECRET}"), "--set", &calls_setting, "--grants", &grants];
     let (call, record) = recorded(&lab, &guest("command"), "command", &args);
     assert!(call["log"].to_string().contains("***"), "{call:#}");
     hidden(&record);

@@ -60,11 +60,7 @@ pub(crate) fn replay(session: &Session, args: &args::Replay) -> anyhow::Result<i
     } else {
         tell(&record, &replay, other.then_some(file.as_path()))?;
     }
-    Ok(if replay.cut && replay.divergence.is_none() {
-        exit::UNUSABLE
-    } else {
-        i32::from(!replay.is_identical())
-    })
+    Ok(if replay.cut && replay.divergence.is_none() { exit::UNUSABLE } else { i32::from(!replay.is_identical()) })
 }
 
 /// The component that is run: the one that is given, or the one that was recorded, if it

@@ -158,7 +158,10 @@ impl Show {
     fn wants(&self, happening: &Happening<'_>) -> bool {
         let bad = match happening {
             Happening::Waiting { .. } | Happening::Unusable { .. } | Happening::Interrupted { .. } => true,
-            Happening::NotRecorded { .. } | Happening::Recovering { .. } | Happening::ResticOutlived { .. } | Happening::Recovered { .. } => true,
+            Happening::NotRecorded { .. }
+            | Happening::Recovering { .. }
+            | Happening::ResticOutlived { .. }
+            | Happening::Recovered { .. } => true,
             Happening::HookEnded { call, .. } => call.failure.is_some() || call.skip.is_some(),
             Happening::Ended(report) => match report.status {
                 // What restic itself has said needs no second voice under its name.

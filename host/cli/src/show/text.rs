@@ -130,7 +130,11 @@ impl Line {
             }
             Happening::HookEnded { call, again_in } => {
                 let record = call.record.iter().map(|file| {
-                    Self::new(FAINT, "", format!("    recorded in {}: `hookward hook replay` runs it again", file.display()))
+                    Self::new(
+                        FAINT,
+                        "",
+                        format!("    recorded in {}: `hookward hook replay` runs it again", file.display()),
+                    )
                 });
                 std::iter::once(hook_ended(call, *again_in)).chain(record).collect()
             }

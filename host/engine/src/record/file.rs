@@ -283,7 +283,9 @@ impl CallRecord {
         let seal = body.iter().rposition(|byte| *byte == b'\n').map(|end| body.split_at(end + 1));
         let (body, seal) = seal.ok_or(RecordError::Digest)?;
         let Seal { sha256 } = serde_json::from_slice(seal).map_err(|_| RecordError::Digest)?;
-        if sha256 != hex::encode(Sha256::digest(body)) || seal != serde_json::to_vec(&Seal { sha256 }).unwrap_or_default() {
+        if sha256 != hex::encode(Sha256::digest(body))
+            || seal != serde_json::to_vec(&Seal { sha256 }).unwrap_or_default()
+        {
             return Err(RecordError::Digest);
         }
         let mut lines: Vec<_> = body.split(|byte| *byte == b'\n').collect();

@@ -190,10 +190,7 @@ impl View<'_> {
         Ok(view.table.push(response)?)
     }
 
-    fn trailers(
-        &mut self,
-        this: Resource<HostFutureTrailers>,
-    ) -> wasmtime::Result<Future<Option<Resource<Trailers>>>> {
+    fn trailers(&mut self, this: Resource<HostFutureTrailers>) -> wasmtime::Result<Future<Option<Resource<Trailers>>>> {
         let args = Item::named([("this", Item::Number(self.tape().number(this.rep())))]);
         if let Some(outcome) = self.begin("wasi:http/types#future-trailers.get", args)? {
             return future(outcome, |item| match item {
@@ -219,10 +216,8 @@ impl View<'_> {
     fn finish(&mut self, this: Resource<HostOutgoingBody>, trailers: Option<Resource<Trailers>>) -> HttpResult<()> {
         let with = trailers.as_ref().and_then(|trailers| Some(written(self.0.table.get(trailers).ok()?)));
         let tape = self.tape();
-        let args = Item::named([
-            ("this", Item::Number(tape.number(this.rep()))),
-            ("trailers", with.unwrap_or(Item::Nothing)),
-        ]);
+        let args =
+            Item::named([("this", Item::Number(tape.number(this.rep()))), ("trailers", with.unwrap_or(Item::Nothing))]);
         tape.forget(this.rep());
         match self.begin("wasi:http/types#outgoing-body.finish", args) {
             Ok(Some(outcome)) => {

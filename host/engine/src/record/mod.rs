@@ -221,8 +221,7 @@ impl Hook {
         (report, record)
     }
 
-    /// As [`call`](Self::call), on a stage. The record is that of the call, to see what
-    /// the hook did.
+    /// As [`call`](Self::call), on a stage, which knows afterwards what the hook did.
     ///
     /// # Errors
     /// When the component can't be linked.
@@ -256,7 +255,8 @@ impl Hook {
         aside: &Aside,
         origin: Origin<'_>,
     ) -> Result<CallRecord, Failure> {
-        let unwritable = |error: RecordError| Failure::new(Reason::Host, format!("the call can't be recorded: {error}"));
+        let unwritable =
+            |error: RecordError| Failure::new(Reason::Host, format!("the call can't be recorded: {error}"));
         let grants = self.grants();
         let inspection = self.component().inspection();
         let secrets = aside.tape.secrets();
@@ -349,7 +349,9 @@ impl Component {
         let tee = Tee::new(sink);
         let report = match (reason, &recorded.failure) {
             // It had come to its end before the guest was called.
-            (Some(reason @ Reason::Directory), Some(failed)) => Report::not_called(Failure::new(reason, &*failed.message)),
+            (Some(reason @ Reason::Directory), Some(failed)) => {
+                Report::not_called(Failure::new(reason, &*failed.message))
+            }
             _ => hook.call_aside(&head.event, tee.clone(), cancel, Some(&aside)).await,
         };
         let Compared { divergence, made, cut } = tape.compared(true);

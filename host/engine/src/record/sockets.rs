@@ -40,9 +40,26 @@ pub(crate) async fn resolve(state: &mut State, name: String) -> wasmtime::Result
 told!(IpAddressFamily, ShutdownType);
 
 named!(ErrorCode {
-    Unknown, AccessDenied, NotSupported, InvalidArgument, OutOfMemory, Timeout, ConcurrencyConflict, NotInProgress,
-    WouldBlock, InvalidState, NewSocketLimit, AddressNotBindable, AddressInUse, RemoteUnreachable, ConnectionRefused,
-    ConnectionReset, ConnectionAborted, DatagramTooLarge, NameUnresolvable, TemporaryResolverFailure,
+    Unknown,
+    AccessDenied,
+    NotSupported,
+    InvalidArgument,
+    OutOfMemory,
+    Timeout,
+    ConcurrencyConflict,
+    NotInProgress,
+    WouldBlock,
+    InvalidState,
+    NewSocketLimit,
+    AddressNotBindable,
+    AddressInUse,
+    RemoteUnreachable,
+    ConnectionRefused,
+    ConnectionReset,
+    ConnectionAborted,
+    DatagramTooLarge,
+    NameUnresolvable,
+    TemporaryResolverFailure,
     PermanentResolverFailure,
 });
 

@@ -229,7 +229,9 @@ impl Stage {
             Err(CommandFault::NotStarted) => return Err(CommandError::NotStarted(said("cannot be started"))),
             Err(CommandFault::TimedOut) => {
                 let timeout = job.timeout.unwrap_or_default();
-                return Err(CommandError::TimedOut(said(&format!("was still running after {timeout:?} and was killed"))));
+                return Err(CommandError::TimedOut(said(&format!(
+                    "was still running after {timeout:?} and was killed"
+                ))));
             }
         };
         let (stdout_truncated, stderr_truncated) = (stdout.len() > job.output, stderr.len() > job.output);

@@ -403,7 +403,8 @@ impl Tape {
         {
             *divergence = Some(written);
         }
-        let next = script.as_slice().iter().find_map(|entry| if let Entry::Call(call) = entry { Some(call) } else { None });
+        let next =
+            script.as_slice().iter().find_map(|entry| if let Entry::Call(call) = entry { Some(call) } else { None });
         if let (None, true, false, Some(next)) = (&divergence, finished, *at_end, next) {
             *divergence = Some(Divergence { call: next.n, recorded: Some(next.shown()), made: None });
         }

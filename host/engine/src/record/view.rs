@@ -143,10 +143,15 @@ impl Value for wall_clock::Datetime {
 
 impl wall_clock::Host for View<'_> {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        answered!(self, "wasi:clocks/wall-clock#now", [], match self.stage() {
-            Some(stage) => Ok(stage.wall_clock()),
-            None => wall_clock::Host::now(&mut self.0.clocks()),
-        })
+        answered!(
+            self,
+            "wasi:clocks/wall-clock#now",
+            [],
+            match self.stage() {
+                Some(stage) => Ok(stage.wall_clock()),
+                None => wall_clock::Host::now(&mut self.0.clocks()),
+            }
+        )
     }
 
     methods! { "wasi:clocks/wall-clock#", HostOfWallClock of clocks:
@@ -159,10 +164,15 @@ use wall_clock::Host as HostOfWallClock;
 
 impl monotonic_clock::Host for View<'_> {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        answered!(self, "wasi:clocks/monotonic-clock#now", [], match self.stage() {
-            Some(stage) => Ok(stage.monotonic_clock()),
-            None => monotonic_clock::Host::now(&mut self.0.clocks()),
-        })
+        answered!(
+            self,
+            "wasi:clocks/monotonic-clock#now",
+            [],
+            match self.stage() {
+                Some(stage) => Ok(stage.monotonic_clock()),
+                None => monotonic_clock::Host::now(&mut self.0.clocks()),
+            }
+        )
     }
 
     methods! { "wasi:clocks/monotonic-clock#", HostOfMonotonicClock of clocks:
@@ -170,20 +180,30 @@ impl monotonic_clock::Host for View<'_> {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        answered!(self, "wasi:clocks/monotonic-clock#subscribe-instant", [when], match self.stage() {
-            Some(stage) => stage.subscribe(&mut self.0.table, when),
-            None => self.0.clocks().subscribe_instant(when),
-        })
+        answered!(
+            self,
+            "wasi:clocks/monotonic-clock#subscribe-instant",
+            [when],
+            match self.stage() {
+                Some(stage) => stage.subscribe(&mut self.0.table, when),
+                None => self.0.clocks().subscribe_instant(when),
+            }
+        )
     }
 
     fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        answered!(self, "wasi:clocks/monotonic-clock#subscribe-duration", [duration], match self.stage() {
-            Some(stage) => {
-                let when = stage.monotonic_clock().saturating_add(duration);
-                stage.subscribe(&mut self.0.table, when)
+        answered!(
+            self,
+            "wasi:clocks/monotonic-clock#subscribe-duration",
+            [duration],
+            match self.stage() {
+                Some(stage) => {
+                    let when = stage.monotonic_clock().saturating_add(duration);
+                    stage.subscribe(&mut self.0.table, when)
+                }
+                None => self.0.clocks().subscribe_duration(duration),
             }
-            None => self.0.clocks().subscribe_duration(duration),
-        })
+        )
     }
 }
 
@@ -360,11 +380,7 @@ impl streams::HostOutputStream for View<'_> {
         })
     }
 
-    async fn blocking_write_zeroes_and_flush(
-        &mut self,
-        this: Resource<DynOutputStream>,
-        len: u64,
-    ) -> StreamResult<()> {
+    async fn blocking_write_zeroes_and_flush(&mut self, this: Resource<DynOutputStream>, len: u64) -> StreamResult<()> {
         written!(self, this, "wasi:io/streams#output-stream.blocking-write-zeroes-and-flush", [len], {
             self.table().blocking_write_zeroes_and_flush(this, len).await
         })

@@ -144,7 +144,8 @@ pub(super) fn find(dir: &Path) -> anyhow::Result<Vec<Found>> {
         let path = entry.map_err(unreadable)?.path();
         let (file, name) = if path.is_dir() {
             (path.join(IN_DIR), path.file_name())
-        } else if path.extension().is_some_and(|is| is == "toml") && path.file_name().is_some_and(|is| is != "hook.toml")
+        } else if path.extension().is_some_and(|is| is == "toml")
+            && path.file_name().is_some_and(|is| is != "hook.toml")
         {
             (path.clone(), path.file_stem())
         } else {
@@ -164,7 +165,8 @@ impl Case {
         let wrong = |what: String| Problem::Cases(format!("{}: {}", file.display(), what.trim_end()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         let written: Written = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        let base = std::path::absolute(file.parent().unwrap_or(Path::new(""))).map_err(|error| wrong(error.to_string()))?;
+        let base =
+            std::path::absolute(file.parent().unwrap_or(Path::new(""))).map_err(|error| wrong(error.to_string()))?;
         for http in &written.http {
             if http.body.is_some() && http.body_file.is_some() {
                 bail!(wrong(format!("the answer of {} has both a `body` and a `body-file`", http.url)));

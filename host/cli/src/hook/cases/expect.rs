@@ -193,7 +193,8 @@ fn of_call(expect: &Expect, called: &Called) -> Vec<Difference> {
     let log = log(called);
     same("log", expect.log.clone(), log.clone());
     same("plan", expect.plan.clone(), plan(called));
-    let of_state = |state: &BTreeMap<String, String>| state.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let of_state =
+        |state: &BTreeMap<String, String>| state.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     let state = called.state.iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect();
     same("state", expect.state.as_ref().map(of_state), of_state(&state));
     for pattern in expect.log_matches.iter().flatten() {
@@ -208,7 +209,9 @@ fn of_call(expect: &Expect, called: &Called) -> Vec<Difference> {
         let (expected, got) = match file {
             File::Text(wanted) if now.map(|now| text(now)).as_ref() == Some(wanted) => continue,
             File::There(wanted) if *wanted == now.is_some() => continue,
-            File::Text(wanted) => (lines(wanted), now.map_or_else(|| vec!["no file".to_owned()], |now| lines(&text(now)))),
+            File::Text(wanted) => {
+                (lines(wanted), now.map_or_else(|| vec!["no file".to_owned()], |now| lines(&text(now))))
+            }
             File::There(true) => (vec!["a file".to_owned()], vec!["no file".to_owned()]),
             File::There(false) => (vec!["no file".to_owned()], vec!["a file".to_owned()]),
         };
@@ -248,7 +251,8 @@ fn result(expect: &Expect, called: &Called, all: &mut Vec<Difference>) {
     if let Some(error) = error.as_ref().filter(|error| **error != failure.message) {
         all.push(Difference::new("error", vec![error.clone()], vec![failure.message.clone()]));
     }
-    if let Some(pattern) = error_matches.as_ref().filter(|pattern| !matches(pattern, std::iter::once(&*failure.message)))
+    if let Some(pattern) =
+        error_matches.as_ref().filter(|pattern| !matches(pattern, std::iter::once(&*failure.message)))
     {
         all.push(Difference::new("error-matches", vec![pattern.clone()], got));
     }
@@ -261,7 +265,8 @@ fn requests(expect: &Expect, called: &Called, all: &mut Vec<Difference>) {
     });
     let made: Vec<_> = made.collect();
     for (method, url, ..) in made.iter().filter(|(.., answered)| !answered) {
-        let mut unanswered = Difference::new("http", vec![format!("an [[http]] that answers {method} {url}")], Vec::new());
+        let mut unanswered =
+            Difference::new("http", vec![format!("an [[http]] that answers {method} {url}")], Vec::new());
         unanswered.is_final = true;
         all.push(unanswered);
     }
@@ -357,9 +362,11 @@ pub(super) fn update(case: &Case, happened: &Happened) -> anyhow::Result<bool> {
     let Happened::Called(called) = happened else { return Ok(false) };
     let begin = begin(&case.text);
     let (kept, old) = case.text.split_at_checked(begin).unwrap_or((&case.text, ""));
-    let after = old.lines().skip(1).map(str::trim_start).find(|line| {
-        line.starts_with('[') && !line.starts_with("[expect.") && !line.starts_with("[[expect.")
-    });
+    let after = old
+        .lines()
+        .skip(1)
+        .map(str::trim_start)
+        .find(|line| line.starts_with('[') && !line.starts_with("[expect.") && !line.starts_with("[[expect."));
     if let Some(after) = after {
         return Err(case.wrong(format!("`{after}` stands behind {HEADER}: put {HEADER} at the end")).into());
     }
