@@ -91,6 +91,7 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let listener = interrupts.listen().context("cannot listen for signals")?;
     let runtime = session.runtime()?;
     let unusable = |failure| Problem::Component { file: call.file.clone(), failure };
+    let mut unrecorded = None;
     let mut report = runtime.block_on(async {
         let component = session.engine()?.load_file(&call.file, None, &limits).await.map_err(unusable)?;
         let sink: Arc<dyn Sink> = kept.clone();
@@ -99,10 +100,10 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
         let Some(file) = &call.record else { return Ok(hook.call(&event, sink, stop).await) };
         let path = std::path::absolute(&call.file).ok();
         let (report, record) = hook.record(&event, sink, stop, Origin { hook: None, file: path.as_deref() }).await;
-        record
-            .map_err(anyhow::Error::from)
-            .and_then(|record| Ok(record.save(file)?))
-            .with_context(|| format!("cannot record the call in {}", file.display()))?;
+        let saved = record.map_err(anyhow::Error::from).and_then(|record| Ok(record.save(file)?));
+        if let Err(error) = saved {
+            unrecorded = Some(error.context(format!("cannot record the call in {}", file.display())));
+        }
         anyhow::Ok(report)
     })?;
     runtime.shutdown_background();
@@ -113,6 +114,9 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
         output::result(format_args!("{:#}", report_json(&report, &log)))?;
     } else {
         show.call_ended(&report);
+    }
+    if let Some(error) = unrecorded {
+        return Err(error);
     }
     Ok(i32::from(report.result.is_err()))
 }

@@ -206,11 +206,11 @@ impl CallRecord {
     /// # Errors
     /// None that a record of this process has.
     pub fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
-        self.sealed(&Mask::default())
+        self.sealed(None)
     }
 
-    /// The same. Whatever the mask still finds in it, it hides.
-    pub(super) fn sealed(&self, mask: &Mask) -> Result<Vec<u8>, RecordError> {
+    /// The same. Whatever secret is still found in it is hidden.
+    pub(super) fn sealed(&self, hider: Option<&Hider<'_>>) -> Result<Vec<u8>, RecordError> {
         let unwritable = |error: serde_json::Error| RecordError::Io(error.into());
         let mut bytes = serde_json::to_vec(&self.head).map_err(unwritable)?;
         for entry in &self.entries {
@@ -220,9 +220,8 @@ impl CallRecord {
         bytes.push(b'\n');
         serde_json::to_writer(&mut bytes, &Ending { end: self.end.clone() }).map_err(unwritable)?;
         bytes.push(b'\n');
-        for place in mask.places(&bytes) {
-            let hidden = bytes.get_mut(place).unwrap_or_default();
-            hidden.iter_mut().filter(|byte| byte.is_ascii_alphanumeric()).for_each(|byte| *byte = b'*');
+        if let Some(hider) = hider {
+            hider.cover_rest(&mut bytes);
         }
         let sha256 = hex::encode(Sha256::digest(&bytes));
         serde_json::to_writer(&mut bytes, &Seal { sha256 }).map_err(unwritable)?;

@@ -18,6 +18,9 @@ use crate::Mask;
 /// Characters of a stand-in: no encoding that keeps letters and digits makes it longer.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
+/// What stands between the parts of URLs and tokens, and ends lines.
+const SEPARATORS: &[u8] = b"\n\r:/?#@.=&-_";
+
 pub(crate) struct Hider<'a> {
     mask: &'a Mask,
     stand_ins: Vec<(&'a Zeroizing<String>, String)>,
@@ -82,12 +85,27 @@ impl<'a> Hider<'a> {
     }
 
     fn replace(&self, text: &mut Vec<u8>) {
+        let mut given = Vec::new();
         for (secret, stand_in) in &self.stand_ins {
-            for place in places(text, secret.as_bytes()) {
-                put(text, &place, stand_in.bytes());
-            }
+            given.extend(places(text, secret.as_bytes()).into_iter().map(|place| (place, stand_in)));
         }
         self.cover(text);
+        // The longest last: one that is a part of another is a part of its stand-in's place.
+        for (place, stand_in) in given.iter().rev() {
+            put(text, place, stand_in.bytes());
+        }
+    }
+
+    /// Whatever the mask still finds in the file, but for stand-ins: a URL's has its host.
+    pub(crate) fn cover_rest(&self, file: &mut [u8]) {
+        let own = self.stand_ins.iter().flat_map(|(_, stand_in)| places(file, stand_in.as_bytes()));
+        let own: Vec<_> = own.collect();
+        for place in self.mask.places(file) {
+            if !own.iter().any(|own| own.start <= place.start && place.end <= own.end) {
+                let hidden = file.get_mut(place).unwrap_or_default();
+                hidden.iter_mut().filter(|byte| byte.is_ascii_alphanumeric()).for_each(|byte| *byte = b'*');
+            }
+        }
     }
 
     fn cover(&self, text: &mut Vec<u8>) {
@@ -152,18 +170,36 @@ fn places(text: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
     places
 }
 
-/// Stands in the place of a secret: as many bytes, and the same lines.
+/// Stands in the place of a secret: as many bytes. Its line breaks stay, and what
+/// separates the parts of URLs and tokens; of a URL, so that the guest can still make a
+/// request of it, the scheme and the host.
 fn stand_in(number: usize, secret: &str) -> String {
     let mut noise = vec![0; secret.len()];
     blake3::Hasher::new_derive_key("hookward record stand-in v1")
         .update(&(number as u64).to_le_bytes())
         .finalize_xof()
         .fill(&mut noise);
-    let letter = |(byte, noise): (u8, &u8)| match byte {
-        b'\n' | b'\r' => char::from(byte),
-        _ => char::from(*ALPHABET.get(usize::from(noise % 32)).unwrap_or(&b'x')),
+    let kept = kept(secret);
+    let letter = |(index, (byte, noise)): (usize, (u8, &u8))| {
+        if SEPARATORS.contains(&byte) || kept.iter().any(|kept| kept.contains(&index)) {
+            char::from(byte)
+        } else {
+            char::from(*ALPHABET.get(usize::from(noise % 32)).unwrap_or(&b'x'))
+        }
     };
-    secret.bytes().zip(&noise).map(letter).collect()
+    secret.bytes().zip(&noise).enumerate().map(letter).collect()
+}
+
+/// Scheme and host of a URL.
+fn kept(secret: &str) -> Vec<Range<usize>> {
+    let Some((scheme @ ("http" | "https"), rest)) = secret.split_once("://") else { return Vec::new() };
+    let begin = scheme.len() + "://".len();
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let end = begin + authority.len();
+    // Who may come in is no part of the host.
+    let host = authority.rfind('@').map_or(begin, |at| begin + at + 1);
+    let plain = authority.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { vec![0..begin, host..end] } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -211,6 +247,9 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_secret_stay_lines() {
+        let url = stand_in(0, "https://user:word@hooks.example.com/services/T0/XxYyZz");
+        assert!(url.starts_with("https://") && url.contains("@hooks.example.com/"), "{url}");
+        assert!(!url.contains("word") && !url.contains("XxYyZz") && !url.contains("services"), "{url}");
         let text = stand_in(1, "user\nsecret-password\n");
         assert_eq!(text.len(), 21);
         assert_eq!(text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>(), [4, 20]);

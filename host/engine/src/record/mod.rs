@@ -221,8 +221,7 @@ impl Hook {
         (report, record)
     }
 
-    /// As [`call`](Self::call), on a stage. The record is that of the call, to see what
-    /// the hook did.
+    /// As [`call`](Self::call), on a stage, which knows afterwards what the hook did.
     ///
     /// # Errors
     /// When the component can't be linked.
@@ -285,9 +284,10 @@ impl Hook {
             entries: taken.entries,
             end: end(report, log, &grants.mask, taken.cut),
         };
-        record.hide(&Hider::new(&grants.mask, &secrets), &grants.mask).map_err(unwritable)?;
+        let hider = Hider::new(&grants.mask, &secrets);
+        record.hide(&hider, &grants.mask).map_err(unwritable)?;
         // What is written can be read: and that is the record.
-        let bytes = record.sealed(&grants.mask).map_err(unwritable)?;
+        let bytes = record.sealed(Some(&hider)).map_err(unwritable)?;
         CallRecord::parse(&bytes).map_err(unwritable)
     }
 }

@@ -76,11 +76,12 @@ pub(super) async fn run(case: &Case, component: &Component) -> anyhow::Result<Ha
         grants.state = None;
     }
     let dirs = grants.dirs.clone();
-    let before = files(&dirs, &room)?;
+    let before = files(&dirs)?;
     let stage = Arc::new(stage(case)?);
     let hook = component.hook(limits(case), grants).map_err(unusable)?;
     let report = hook.rehearse(&event, sink, &cancel, Arc::clone(&stage)).await.map_err(unusable)?;
-    let now = files(&dirs, &room)?;
+    let now = files(&dirs)?;
+    drop(room);
     let changed = now.iter().filter(|(path, contents)| before.get(*path) != Some(contents));
     let mut changed: BTreeMap<_, _> = changed.map(|(path, contents)| (path.clone(), Some(contents.clone()))).collect();
     changed.extend(before.into_keys().filter(|path| !now.contains_key(path)).map(|path| (path, None)));
@@ -174,7 +175,7 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// The files of granted directories, by the paths at which the hook sees them.
-fn files(dirs: &[DirGrant], _room: &tempfile::TempDir) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+fn files(dirs: &[DirGrant]) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     fn walk(dir: &Path, guest: &str, found: &mut BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
         for entry in std::fs::read_dir(dir)? {
             let entry = entry?;
@@ -198,10 +199,10 @@ fn files(dirs: &[DirGrant], _room: &tempfile::TempDir) -> anyhow::Result<BTreeMa
 fn stage(case: &Case) -> anyhow::Result<Stage> {
     let written = &case.written;
     let mut stage = Stage::default();
-    let seconds = written
-        .time
-        .map_or(Duration::from_secs(TIME), |time| Duration::try_from(time.as_duration()).unwrap_or_default());
-    stage.time = seconds;
+    stage.time = match written.time {
+        Some(time) => Duration::try_from(time.as_duration()).map_err(|_| case.wrong("`time` is before 1970"))?,
+        None => Duration::from_secs(TIME),
+    };
     for (byte, seed) in stage.seed.iter_mut().zip(written.seed.to_le_bytes()) {
         *byte = seed;
     }
