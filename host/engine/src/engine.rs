@@ -4,6 +4,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use wasmtime::component::Linker;
 
@@ -22,7 +23,7 @@ use crate::{Access, Digest, Limits, contract, keyvalue, limits, requests, settin
 const HOST_STACK: usize = 1 << 20;
 
 /// How an [`Engine`] is set up. The default has no cache and compiles on a thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// Where compiled images are kept; none: every load compiles.
@@ -34,6 +35,16 @@ pub struct Options {
     pub supervisor: Option<Supervisor>,
     /// Looks names up for HTTP requests; none: the system does.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// How long a hook computes before others of its executor have a turn, and how far
+    /// past its deadline a computation can get: [`TICK`](limits::TICK) by default, a
+    /// millisecond at least.
+    pub tick: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache: None, compiler: Compiler::default(), supervisor: None, resolver: None, tick: limits::TICK }
+    }
 }
 
 /// Why an engine can't start.
@@ -113,7 +124,7 @@ impl Engine {
         settings::link(&mut linker).map_err(EngineError::Sandbox)?;
         contract::link(&mut linker).map_err(EngineError::Sandbox)?;
         tcp::link(&mut linker).map_err(EngineError::Sandbox)?;
-        let ticker = Ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
+        let ticker = Ticker::start(&wasmtime, options.tick).map_err(EngineError::Ticker)?;
         let mut hasher = std::hash::DefaultHasher::new();
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
         let compiler = hasher.finish();
