@@ -16,7 +16,7 @@ use super::{GrantSpec, grants, parse, schema};
 /// # Errors
 /// Everything that is wrong with it.
 pub fn grants_from_text(name: &Path, text: &str, base: &Path) -> Result<GrantSpec, ConfigError> {
-    let source = Arc::new(Source { path: name.to_owned(), text: text.to_owned() });
+    let source = Arc::new(Source::new(name.to_owned(), text.to_owned()));
     let written = parse::grants(&source).map_err(|error| ConfigError::new(vec![error]))?;
     let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
     let loaded = Loaded { source, base, file: schema::File::default() };
