@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hookward_engine::log::Discard;
 use hookward_engine::{Cache, CancellationToken, Engine, Event, Grants, Hook, Limits, Options};
-use hookward_runner::Config;
+use hookward_runner::config::Config;
 use tokio::runtime::{Builder, Runtime};
 
 /// The variable that names a folder with the guest `measured.wasm` and `hookward.toml`,
@@ -62,10 +62,8 @@ impl Ready {
             sources: (0..paths).map(|n| format!("/{n:0>99}")).collect(),
             ..hookward_tests::event()
         };
-        let call = || {
-            let call = hook.call(&event, Arc::new(Discard), &CancellationToken::new());
-            self.runtime.block_on(call).result.unwrap();
-        };
+        let never = CancellationToken::new();
+        let call = || self.runtime.block_on(hook.call(&event, Arc::new(Discard), &never)).result.unwrap();
         call();
         counted(call);
     }

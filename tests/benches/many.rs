@@ -172,7 +172,7 @@ fn on_processor() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let times = tasks.map(|task| {
         let schedstat = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
-        schedstat.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or_default()
+        schedstat.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or_default()
     });
     Duration::from_nanos(times.sum())
 }

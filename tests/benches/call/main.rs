@@ -116,18 +116,26 @@ fn two_cores(criterion: &mut Criterion) {
     let bare = Arc::new(Bare::new(&component, false).unwrap());
     group.bench_function("bare wasmtime", |bencher| {
         bencher.iter_custom(|calls| {
-            both(&runtime, calls, || {
+            both(&runtime, calls, |calls| {
                 let (bare, event) = (Arc::clone(&bare), Arc::clone(&bares));
-                async move { bare.call(&event).await.unwrap().unwrap() }
+                async move {
+                    for _ in 0..calls {
+                        bare.call(&event).await.unwrap().unwrap();
+                    }
+                }
             })
         });
     });
     let (hook, event) = (hook(&runtime, &component, Options::default()), Arc::new(event));
     group.bench_function("hookward", |bencher| {
         bencher.iter_custom(|calls| {
-            both(&runtime, calls, || {
+            both(&runtime, calls, |calls| {
                 let (hook, event) = (hook.clone(), Arc::clone(&event));
-                async move { call(&hook, &event).await }
+                async move {
+                    for _ in 0..calls {
+                        call(&hook, &event).await;
+                    }
+                }
             })
         });
     });
@@ -135,22 +143,10 @@ fn two_cores(criterion: &mut Criterion) {
 }
 
 /// Time of so many calls, half of them on each of two tasks.
-fn both<F: Future<Output = ()> + Send + 'static>(
-    runtime: &Runtime,
-    calls: u64,
-    call: impl Fn() -> F + Clone + Send + Sync + 'static,
-) -> Duration {
+fn both<F: Future<Output = ()> + Send + 'static>(runtime: &Runtime, calls: u64, task: impl Fn(u64) -> F) -> Duration {
     runtime.block_on(async {
         let started = Instant::now();
-        let tasks = [calls / 2, calls - calls / 2].map(|calls| {
-            let call = call.clone();
-            tokio::spawn(async move {
-                for _ in 0..calls {
-                    call().await;
-                }
-            })
-        });
-        for task in tasks {
+        for task in [calls / 2, calls - calls / 2].map(|calls| tokio::spawn(task(calls))) {
             task.await.unwrap();
         }
         started.elapsed()
