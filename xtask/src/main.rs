@@ -26,8 +26,8 @@ enum Chore {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Measure a hook's call, and a whole process with three hooks
-    Bench,
+    /// Measure what hooks cost, and write docs/benchmarks.md
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo => demo::demo(&sh),
         Chore::Hooks => hooks(&sh),
         Chore::Test { args } => test(&sh, &args),
-        Chore::Bench => bench::bench(&sh),
+        Chore::Bench(options) => bench::bench(&sh, &options),
     }
 }
 

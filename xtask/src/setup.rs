@@ -17,12 +17,17 @@ pub(crate) fn workspace() -> anyhow::Result<PathBuf> {
 
 /// Adds the target that hooks are compiled to.
 pub(crate) fn wasm_target(sh: &Shell) -> anyhow::Result<()> {
+    target(sh, TARGET)
+}
+
+/// Adds a target to the toolchain.
+pub(crate) fn target(sh: &Shell, target: &str) -> anyhow::Result<()> {
     let installed = cmd!(sh, "rustup target list --installed").quiet().read();
-    if installed.is_ok_and(|installed| installed.lines().any(|line| line == TARGET)) {
+    if installed.is_ok_and(|installed| installed.lines().any(|line| line == target)) {
         return Ok(());
     }
-    println!("hooks are compiled to {TARGET}, which this toolchain lacks: adding it");
-    cmd!(sh, "rustup target add {TARGET}").run().context("cannot add the target: is rustup installed?")
+    println!("this toolchain lacks the target {target}: adding it");
+    cmd!(sh, "rustup target add {target}").run().context("cannot add the target: is rustup installed?")
 }
 
 /// Installs restic by the system's package manager.
@@ -62,13 +67,19 @@ const COUNTERPARTS: &[(&str, &str)] = &[
 /// Installs what the example hooks are tested against, where the packages have the
 /// names that are known here. Tests of what is missing leave themselves out.
 pub(crate) fn counterparts(sh: &Shell) {
-    let missing: Vec<_> = COUNTERPARTS.iter().filter(|(program, _)| !has(sh, program)).collect();
+    packages(sh, COUNTERPARTS, "the tests");
+}
+
+/// Installs programs by the packages of Debian that have them, where they are missing.
+/// What can't be installed is left out of what it is for.
+pub(crate) fn packages(sh: &Shell, programs: &[(&str, &str)], purpose: &str) {
+    let missing: Vec<_> = programs.iter().filter(|(program, _)| !has(sh, program)).collect();
     if missing.is_empty() {
         return;
     }
     let names: Vec<_> = missing.iter().map(|(program, _)| *program).collect();
     if !has(sh, "apt-get") {
-        println!("missing, and so left out of the tests: {}", names.join(", "));
+        println!("missing, and so left out of {purpose}: {}", names.join(", "));
         return;
     }
     println!("missing: {}; installing them with apt-get", names.join(", "));
@@ -76,12 +87,12 @@ pub(crate) fn counterparts(sh: &Shell) {
     let install: Vec<_> = ["install", "-y", "--no-install-recommends"].into_iter().chain(packages).collect();
     let installed = manage(sh, "apt-get", &["update"]).and_then(|()| manage(sh, "apt-get", &install));
     if let Err(error) = installed {
-        println!("they can't be installed, and are left out of the tests: {error:#}");
+        println!("they can't be installed, and are left out of {purpose}: {error:#}");
     }
 }
 
 /// Whether a program is there, also one for the administrator.
-fn has(sh: &Shell, program: &str) -> bool {
+pub(crate) fn has(sh: &Shell, program: &str) -> bool {
     let script = format!("PATH=$PATH:/usr/sbin:/sbin command -v {program}");
     cmd!(sh, "sh -c").arg(script).quiet().ignore_stdout().run().is_ok()
 }
@@ -147,7 +158,8 @@ pub(crate) fn target_dir(sh: &Shell) -> anyhow::Result<PathBuf> {
     Ok(dir.context("cargo names no target directory")?.into())
 }
 
-fn metadata(sh: &Shell) -> anyhow::Result<Value> {
+/// What cargo knows of the workspace.
+pub(crate) fn metadata(sh: &Shell) -> anyhow::Result<Value> {
     let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
     Ok(serde_json::from_str(&metadata)?)
 }

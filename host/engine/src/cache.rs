@@ -5,12 +5,16 @@
 //! over itself and over what it was made from, by a key that stands beside it
 //! with mode 0600. A file that doesn't check is dropped and compiled again.
 
+mod known;
+
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
+pub(crate) use self::known::Identity;
 use crate::Digest;
 use crate::image::TrustedImage;
 
@@ -19,12 +23,17 @@ const LAYOUT: &str = "images-v1";
 const TAG: usize = blake3::OUT_LEN;
 /// A hundred Python components, or thousands of others.
 const MAX_BYTES: u64 = 1 << 30;
+/// How often an image in use is marked as such, for the eviction: a mark is a change of
+/// the file, which is checked anew after it.
+const MARK: Duration = Duration::from_hours(7 * 24);
 
 /// A directory of compiled images.
 #[derive(Debug)]
 pub struct Cache {
     dir: PathBuf,
     key: [u8; blake3::KEY_LEN],
+    /// What this boot is called, once it was looked up; none if it has no name.
+    boot: OnceLock<Option<String>>,
 }
 
 /// Why a directory can't serve as a cache.
@@ -77,15 +86,15 @@ impl Cache {
             return Err(CacheError::Exposed { path: dir });
         }
         let key = key(&dir).map_err(io)?;
-        Ok(Self { dir, key })
+        Ok(Self { dir, key, boot: OnceLock::new() })
     }
 
     /// The image, if it is there and nobody has touched it.
     pub(crate) fn load(&self, id: Id) -> Option<TrustedImage> {
         let path = self.dir.join(id.file_name());
-        match self.check(id, &path) {
-            Ok(true) => Some(TrustedImage::authenticated(path)),
-            Ok(false) => {
+        match self.check(id, path.clone()) {
+            Ok(Some(image)) => Some(image),
+            Ok(None) => {
                 tracing::warn!("the cached image {} is damaged or forged: compiling again", path.display());
                 drop(fs::remove_file(&path));
                 None
@@ -98,18 +107,27 @@ impl Cache {
         }
     }
 
-    /// Whether the file carries the right tag. Reads it once, and keeps none of it.
-    fn check(&self, id: Id, path: &Path) -> io::Result<bool> {
-        let mut file = File::open(path)?;
-        let Some(size) = file.metadata()?.len().checked_sub(TAG as u64) else { return Ok(false) };
+    /// The image, if the file carries the right tag. Reads it once, and keeps none of it.
+    fn check(&self, id: Id, path: PathBuf) -> io::Result<Option<TrustedImage>> {
+        let mut file = File::open(&path)?;
+        let now = SystemTime::now();
+        let metadata = file.metadata()?;
+        let Some(size) = metadata.len().checked_sub(TAG as u64) else { return Ok(None) };
         let mut hasher = self.hasher(id);
         hasher.update_reader((&file).take(size))?;
         let mut tag = [0; TAG];
         file.read_exact(&mut tag)?;
-        // Marks it as used, for the eviction. It may fail: the image still serves.
-        drop(file.set_modified(SystemTime::now()));
         // Compares in constant time, as `blake3::Hash` does.
-        Ok(hasher.finalize() == tag)
+        if hasher.finalize() != tag {
+            return Ok(None);
+        }
+        let mut identity = Identity::of(&metadata, now);
+        if !is_marked(&metadata, now) {
+            identity = None;
+            // It may fail: the image still serves.
+            drop(file.set_modified(now));
+        }
+        Ok(Some(TrustedImage::authenticated(path, identity)))
     }
 
     /// Keeps an image that was compiled just now. A failure costs time, never a run.
@@ -157,6 +175,12 @@ impl Cache {
         hasher.update(id.digest.bytes()).update(&id.compiler.to_le_bytes());
         hasher
     }
+}
+
+/// Whether an image was marked as used, not long ago.
+fn is_marked(metadata: &fs::Metadata, now: SystemTime) -> bool {
+    // An error: in the future.
+    metadata.modified().is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age < MARK))
 }
 
 /// Reads the key, or makes one. Of several that do so at once, one wins.

@@ -83,7 +83,7 @@ impl Linked {
     /// Instantiates the component and calls its `run` once.
     pub(crate) async fn run(&self, store: &mut Store<State>, event: &Event) -> wasmtime::Result<Result<(), String>> {
         match self {
-            Self::V0_1_0(pre) => pre.instantiate_async(&mut *store).await?.call_run(store, &event.into()).await,
+            Self::V0_1_0(pre) => v0_1_0::run(pre, store, event).await,
         }
     }
 }

@@ -4,10 +4,11 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use wasmtime::component::Linker;
 
-use crate::cache::{Cache, Id};
+use crate::cache::{Cache, Id, Identity};
 use crate::command::Supervisor;
 use crate::compile::Compiler;
 use crate::component::Component;
@@ -22,7 +23,7 @@ use crate::{Access, Digest, Limits, contract, keyvalue, limits, record, requests
 const HOST_STACK: usize = 1 << 20;
 
 /// How an [`Engine`] is set up. The default has no cache and compiles on a thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// Where compiled images are kept; none: every load compiles.
@@ -34,6 +35,16 @@ pub struct Options {
     pub supervisor: Option<Supervisor>,
     /// Looks names up for HTTP requests; none: the system does.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// How long a hook computes before others of its executor have a turn, and how far
+    /// past its deadline a computation can get: [`TICK`](limits::TICK) by default, a
+    /// millisecond at least.
+    pub tick: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache: None, compiler: Compiler::default(), supervisor: None, resolver: None, tick: limits::TICK }
+    }
 }
 
 /// Why an engine can't start.
@@ -65,6 +76,14 @@ pub(crate) struct Inner {
     pub(crate) supervisor: Option<Arc<Supervisor>>,
     pub(crate) options: Options,
     compiler: u64,
+}
+
+/// The file of a component.
+enum Opened {
+    /// It was checked before, and is the same.
+    Known(Component),
+    /// What it holds, and what it may be known by from then on.
+    Read { bytes: Vec<u8>, identity: Option<Identity> },
 }
 
 impl std::fmt::Debug for Engine {
@@ -115,7 +134,7 @@ impl Engine {
         settings::link(&mut linker).map_err(EngineError::Sandbox)?;
         contract::link(&mut linker).map_err(EngineError::Sandbox)?;
         tcp::link(&mut linker).map_err(EngineError::Sandbox)?;
-        let ticker = Ticker::start(&wasmtime).map_err(EngineError::Ticker)?;
+        let ticker = Ticker::start(&wasmtime, options.tick).map_err(EngineError::Ticker)?;
         let mut hasher = std::hash::DefaultHasher::new();
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
         let compiler = hasher.finish();
@@ -124,17 +143,23 @@ impl Engine {
         Ok(Self(Arc::new(Inner { wasmtime, linker, brokered, recording, ticker, supervisor, options, compiler })))
     }
 
-    /// Loads a component from a file.
+    /// Loads a component from a file. One whose image is cached isn't read again, as
+    /// long as the system says that the file is the same.
     ///
     /// # Errors
     /// When the file can't be read, isn't the one that was pinned, or can't be run
     /// here as a hook, by its reason.
     pub async fn load_file(&self, path: &Path, pin: Option<Digest>, limits: &Limits) -> Result<Component, Failure> {
-        let (owned, max) = (path.to_owned(), limits.component_size);
+        let (engine, owned, max) = (self.clone(), path.to_owned(), limits.component_size);
         // A file on a dead network mount must not hold the executor up.
-        let read = tokio::task::spawn_blocking(move || read(&owned, max)).await;
-        let bytes = read.map_err(|error| Failure::new(Reason::Host, format!("cannot read a file: {error}")))??;
-        self.load(bytes, pin, limits).await
+        let opened = tokio::task::spawn_blocking(move || engine.open(&owned, pin, max)).await;
+        match opened.map_err(|error| Failure::new(Reason::Host, format!("cannot read a file: {error}")))?? {
+            Opened::Known(component) => Ok(component),
+            Opened::Read { bytes, identity } => {
+                let file = identity.map(|identity| (path, identity));
+                self.load_from(bytes, file, pin, limits).await
+            }
+        }
     }
 
     /// Loads a component from memory.
@@ -145,6 +170,17 @@ impl Engine {
         if bytes.len() as u64 > limits.component_size {
             return Err(too_large(bytes.len() as u64, limits.component_size));
         }
+        self.load_from(bytes, None, pin, limits).await
+    }
+
+    /// Loads what stood in a file, if it came from one that may be known again.
+    async fn load_from(
+        &self,
+        bytes: Vec<u8>,
+        file: Option<(&Path, Identity)>,
+        pin: Option<Digest>,
+        limits: &Limits,
+    ) -> Result<Component, Failure> {
         let inspection = Inspection::of(&bytes)?;
         if let Some(pin) = pin.filter(|pin| *pin != inspection.digest) {
             let message = format!(
@@ -153,16 +189,68 @@ impl Engine {
             );
             return Err(Failure::new(Reason::Digest, message));
         }
+        requests::check(&inspection.requests)?;
+        let (compiled, image) = self.image(bytes, &inspection, limits).await?;
+        let component = self.link(inspection, &compiled)?;
+        if let (Some((path, file)), Some(image), Some(cache)) = (file, image, &self.0.options.cache) {
+            cache.remember(path, file, image, self.0.compiler, component.inspection());
+        }
+        Ok(component)
+    }
+
+    /// Opens the file of a component, and reads it unless it is known.
+    fn open(&self, path: &Path, pin: Option<Digest>, max: u64) -> Result<Opened, Failure> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Failure::new(Reason::Unreadable, format!("cannot read {}: {error}", path.display()))
+        };
+        let is_file = std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file();
+        // A pipe or a device would be read for ever.
+        if !is_file {
+            return Err(unreadable(&"it is not a file"));
+        }
+        // Opened even if it isn't read: that it can be is part of what it is, and a
+        // network file system looks at the file anew.
+        let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+        let now = SystemTime::now();
+        let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+        if metadata.len() > max {
+            return Err(too_large(metadata.len(), max));
+        }
+        let identity = Identity::of(&metadata, now);
+        if let Some(component) = identity.and_then(|identity| self.recall(path, identity, pin)) {
+            return Ok(Opened::Known(component));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+        // One byte more than allowed, to notice a file that grew meanwhile.
+        file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        if bytes.len() as u64 > max {
+            return Err(too_large(bytes.len() as u64, max));
+        }
+        Ok(Opened::Read { bytes, identity })
+    }
+
+    /// The component of a file that was checked before. Anything that is wrong is left
+    /// to the checks of what the file holds.
+    fn recall(&self, path: &Path, file: Identity, pin: Option<Digest>) -> Option<Component> {
+        let Inner { wasmtime, options, compiler, .. } = &*self.0;
+        let (inspection, image) = options.cache.as_ref()?.recall(path, file, *compiler)?;
+        if pin.is_some_and(|pin| pin != inspection.digest) {
+            return None;
+        }
+        self.link(inspection, &image.load(wasmtime).ok()?).ok()
+    }
+
+    /// Links a compiled component against what it imports.
+    fn link(&self, inspection: Inspection, compiled: &wasmtime::component::Component) -> Result<Component, Failure> {
         let version = requests::check(&inspection.requests)?;
-        let compiled = self.image(bytes, &inspection, limits).await?;
-        contract::typecheck(version, &self.0.wasmtime, &compiled).map_err(|error| {
+        contract::typecheck(version, &self.0.wasmtime, compiled).map_err(|error| {
             let message = format!(
                 "its `run` is not that of hookward:hook@{version}, `func(event: event) -> result<_, string>`: {error:#}"
             );
             Failure::new(Reason::WrongSignature, crate::text::clean(&message))
         })?;
         let linker = self.linker(&inspection)?;
-        let linked = linker.instantiate_pre(&compiled).map_err(|error| {
+        let linked = linker.instantiate_pre(compiled).map_err(|error| {
             Failure::new(Reason::UnknownImport, crate::text::clean(&format!("cannot be linked: {error:#}")))
         })?;
         let linked = contract::Linked::new(version, linked)
@@ -202,18 +290,19 @@ impl Engine {
         Ok(self.0.recording.get_or_init(|| taped))
     }
 
-    /// The compiled component: from the cache, or compiled and cached.
+    /// The compiled component: from the cache, or compiled and cached. With the identity
+    /// of its image, if that may be known again.
     async fn image(
         &self,
         bytes: Vec<u8>,
         inspection: &Inspection,
         limits: &Limits,
-    ) -> Result<wasmtime::component::Component, Failure> {
+    ) -> Result<(wasmtime::component::Component, Option<Identity>), Failure> {
         let Inner { wasmtime, options, compiler, .. } = &*self.0;
         let id = Id { digest: inspection.digest, compiler: *compiler };
         if let Some(image) = options.cache.as_ref().and_then(|cache| cache.load(id)) {
             match image.load(wasmtime) {
-                Ok(component) => return Ok(component),
+                Ok(component) => return Ok((component, image.identity())),
                 Err(error) => tracing::warn!("a cached image doesn't fit this machine, compiling again: {error:#}"),
             }
         }
@@ -221,31 +310,13 @@ impl Engine {
         if let Some(cache) = &options.cache {
             cache.store(id, &image);
         }
-        image
+        let component = image
             .load(wasmtime)
-            .map_err(|error| Failure::new(Reason::Compile, format!("the compiled image can't be loaded: {error:#}")))
+            .map_err(|error| Failure::new(Reason::Compile, format!("the compiled image can't be loaded: {error:#}")))?;
+        Ok((component, None))
     }
 }
 
 fn too_large(size: u64, limit: u64) -> Failure {
     Failure::new(Reason::ComponentSize, format!("has {size} bytes, more than {limit} (limit `component-size`)"))
-}
-
-fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Failure::new(Reason::Unreadable, format!("cannot read {}: {error}", path.display()))
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
-    // A pipe or a device would be read for ever.
-    if !metadata.is_file() {
-        return Err(unreadable(&"it is not a file"));
-    }
-    if metadata.len() > max {
-        return Err(too_large(metadata.len(), max));
-    }
-    let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    // One byte more than allowed, to notice a file that grew meanwhile.
-    file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    Ok(bytes)
 }

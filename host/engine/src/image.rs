@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::cache::Identity;
+
 /// A compiled image that came from this process's compiler, from a compiler child
 /// that this process started, or from the cache with a valid authentication tag.
 ///
@@ -15,7 +17,7 @@ pub(crate) struct TrustedImage(Source);
 
 enum Source {
     Bytes(Vec<u8>),
-    File(PathBuf),
+    File { path: PathBuf, identity: Option<Identity> },
 }
 
 impl TrustedImage {
@@ -24,17 +26,26 @@ impl TrustedImage {
         Self(Source::Bytes(bytes))
     }
 
-    /// A file of the cache whose tag was made with its secret key. Loading maps the
-    /// file, so that only what is used of it is ever read.
-    pub(crate) fn authenticated(path: PathBuf) -> Self {
-        Self(Source::File(path))
+    /// A file of the cache whose tag was made with its secret key, checked now or when
+    /// the file had the same identity. Loading maps the file, so that only what is used
+    /// of it is ever read.
+    pub(crate) fn authenticated(path: PathBuf, identity: Option<Identity>) -> Self {
+        Self(Source::File { path, identity })
+    }
+
+    /// What the file is known by, if it is one that may be known again.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        match self.0 {
+            Source::Bytes(_) => None,
+            Source::File { identity, .. } => identity,
+        }
     }
 
     /// The image, where it was compiled just now.
     pub(crate) fn compiled_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Source::Bytes(bytes) => Some(bytes),
-            Source::File(_) => None,
+            Source::File { .. } => None,
         }
     }
 
@@ -48,9 +59,10 @@ impl TrustedImage {
             // SAFETY: as above, and the file must not change while it is mapped. It
             // stands in a directory that only this user can write to, is replaced as
             // a whole and never written in place, and carries a keyed hash that was
-            // right a moment ago. Whoever could change it all the same is this user,
-            // and needs no forged image.
-            Source::File(path) => unsafe { Component::deserialize_file(engine, path) },
+            // right a moment ago, or when the file was last changed by what the kernel
+            // says. Whoever could change it all the same is this user, and needs no
+            // forged image.
+            Source::File { path, .. } => unsafe { Component::deserialize_file(engine, path) },
         }
     }
 }

@@ -58,6 +58,7 @@ mod command;
 mod compile;
 mod component;
 mod contract;
+mod crowd;
 mod digest;
 mod engine;
 #[cfg(feature = "fuzzing")]
@@ -90,6 +91,7 @@ pub use command::{
 pub use compile::{Compiler, compile_child};
 pub use component::{Component, Hook, Report};
 pub use contract::Version;
+pub use crowd::{Admission, Crowd, Refused, Turn};
 pub use digest::{Digest, InvalidDigest};
 pub use engine::{Engine, EngineError, Options};
 pub use event::{Event, EventKind, Scope, Status, Trigger};

@@ -93,3 +93,10 @@ impl Default for Limits {
 /// engine's configuration. Deep recursion of interpreters fits, and 1,000 idle
 /// hooks of a hosting process still cost only the pages that they touched.
 pub const STACK: usize = 1 << 20;
+
+/// Time between two looks at the clock while a hook computes; host-wide, see
+/// [`Options::tick`](crate::Options::tick).
+///
+/// Each look makes the hook yield to its executor, which costs some microseconds; a cut
+/// 10 ms past the limit is as good as exact for limits of seconds.
+pub const TICK: Duration = Duration::from_millis(10);

@@ -4,12 +4,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Time between two looks at the deadline of a spinning guest.
-///
-/// Each tick makes every running guest yield to the executor, which costs some
-/// microseconds; a cut at 10 ms past the limit is as good as exact for limits of
-/// seconds.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// No tick is shorter: the thread would only ever wake up.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Default)]
 struct State {
@@ -36,10 +32,11 @@ pub(crate) struct Ticker(Arc<Shared>);
 
 impl Ticker {
     /// Starts the thread.
-    pub(crate) fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
+    pub(crate) fn start(engine: &wasmtime::Engine, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let theirs = Arc::clone(&shared);
         let engine = engine.weak();
+        let tick = tick.max(SHORTEST);
         std::thread::Builder::new().name("hookward-epoch".to_owned()).spawn(move || {
             loop {
                 let idle = |state: &mut State| state.running == 0 && !state.closed;
@@ -48,7 +45,7 @@ impl Ticker {
                     return;
                 }
                 drop(state);
-                std::thread::sleep(TICK);
+                std::thread::sleep(tick);
                 let Some(engine) = engine.upgrade() else { return };
                 engine.increment_epoch();
             }

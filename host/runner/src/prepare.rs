@@ -2,11 +2,13 @@
 //! before the first hook is called.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
 use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, PlanGrant, Reason, StateGrant};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::{GrantSpec, HookSpec, Kind, Location};
@@ -160,18 +162,24 @@ pub(crate) async fn restore(
     load(hooks, engine, &Surroundings { profile, fixed_sources: None, states, mask, records }).await
 }
 
-/// Loads the components, each once, and side by side: hashing and mapping one takes a
-/// millisecond, compiling one takes many.
+/// Loads the components, each once, and as many side by side as there are processors:
+/// mapping an image takes a part of a millisecond, compiling one takes hundreds, and
+/// memory.
 async fn load(hooks: &[HookSpec], engine: &Engine, surroundings: &Surroundings<'_>) -> Vec<Ready> {
     type Key = (PathBuf, Option<Digest>);
     let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
     // Ends its tasks when it is dropped, and with them their compilers.
     let mut loading = JoinSet::new();
     let mut begun = HashSet::new();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let turns = Arc::new(Semaphore::new(processors));
     for spec in hooks {
         if begun.insert(key(spec)) {
             let (engine, key, limits) = (engine.clone(), key(spec), spec.limits.clone());
+            let turns = Arc::clone(&turns);
             loading.spawn(async move {
+                // An error: it is closed, which nobody does.
+                let _turn = turns.acquire().await;
                 let component = engine.load_file(&key.0, key.1, &limits).await;
                 (key, component)
             });

@@ -14,7 +14,9 @@
 mod cache;
 mod calls;
 mod compiling;
+mod crowd;
 mod hostile;
+mod known;
 mod limits;
 mod loading;
 mod made;

@@ -2,9 +2,9 @@
 
 mod brokered;
 
-use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Store};
 
 use crate::event;
 use crate::log::Level;
@@ -24,6 +24,8 @@ mod bindings {
             default: trappable,
         },
         exports: { default: async },
+        // An event is lowered from where it stands, not from a copy.
+        ownership: Borrowing { duplicate_if_necessary: false },
     });
 }
 
@@ -44,7 +46,7 @@ pub(super) fn typecheck(engine: &Engine, component: &Component) -> wasmtime::Res
     let component = component.component_type();
     match component.get_export(engine, "run").map(|export| export.ty) {
         Some(ComponentItem::ComponentFunc(run)) => {
-            run.typecheck::<(&wit::Event,), (Result<(), String>,)>(&component.instance_type())
+            run.typecheck::<(wit::Event<'_>,), (Result<(), String>,)>(&component.instance_type())
         }
         _ => Err(wasmtime::Error::msg("`run` is not a function")),
     }
@@ -76,30 +78,46 @@ impl control::Host for Recorder {
     }
 }
 
-impl From<&event::Event> for wit::Event {
-    fn from(event: &event::Event) -> Self {
-        Self {
-            run_id: event.run_id.clone(),
-            kind: event.kind.into(),
-            operation: event.operation.clone(),
-            profile: event.profile.clone(),
-            scope: event.scope.into(),
-            repository: event.repository.clone(),
-            host: event.host.clone(),
-            sources: event.sources.clone(),
-            tags: event.tags.clone(),
-            trigger: match event.trigger {
-                event::Trigger::Manual => wit::Trigger::Manual,
-                event::Trigger::Scheduled => wit::Trigger::Scheduled,
-                event::Trigger::Api => wit::Trigger::Api,
-                event::Trigger::Shim => wit::Trigger::Shim,
-            },
-            dry_run: event.dry_run,
-            attempt: event.attempt,
-            recovered: event.recovered,
-            outcome: event.outcome.as_ref().map(Into::into),
-        }
-    }
+/// Instantiates the component and calls its `run` once.
+pub(super) async fn run(
+    pre: &HookPre<State>,
+    store: &mut Store<State>,
+    event: &event::Event,
+) -> wasmtime::Result<Result<(), String>> {
+    let hook = pre.instantiate_async(&mut *store).await?;
+    let sources = references(&event.sources);
+    let tags = references(&event.tags);
+    let hooks: Vec<_> = event.outcome.iter().flat_map(|outcome| &outcome.hooks).map(Into::into).collect();
+    let event = wit::Event {
+        run_id: &event.run_id,
+        kind: event.kind.into(),
+        operation: &event.operation,
+        profile: event.profile.as_deref(),
+        scope: event.scope.into(),
+        repository: &event.repository,
+        host: &event.host,
+        sources: &sources,
+        tags: &tags,
+        trigger: event.trigger.into(),
+        dry_run: event.dry_run,
+        attempt: event.attempt,
+        recovered: event.recovered,
+        outcome: event.outcome.as_ref().map(|outcome| wit::Outcome {
+            status: outcome.status.into(),
+            exit_code: outcome.exit_code,
+            error: outcome.error.as_deref(),
+            duration_ms: event::millis::of(outcome.duration),
+            snapshot_id: outcome.snapshot_id.as_deref(),
+            summary: outcome.summary.as_ref().map(Into::into),
+            stderr_tail: &outcome.stderr_tail,
+            hooks: &hooks,
+        }),
+    };
+    hook.call_run(store, event).await
+}
+
+fn references(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 impl From<event::EventKind> for wit::EventKind {
@@ -112,6 +130,17 @@ impl From<event::EventKind> for wit::EventKind {
             event::EventKind::Cancelled => Self::Cancelled,
             event::EventKind::Skipped => Self::Skipped,
             event::EventKind::Finally => Self::Finally,
+        }
+    }
+}
+
+impl From<event::Trigger> for wit::Trigger {
+    fn from(trigger: event::Trigger) -> Self {
+        match trigger {
+            event::Trigger::Manual => Self::Manual,
+            event::Trigger::Scheduled => Self::Scheduled,
+            event::Trigger::Api => Self::Api,
+            event::Trigger::Shim => Self::Shim,
         }
     }
 }
@@ -138,21 +167,6 @@ impl From<event::Status> for wit::Status {
     }
 }
 
-impl From<&event::Outcome> for wit::Outcome {
-    fn from(outcome: &event::Outcome) -> Self {
-        Self {
-            status: outcome.status.into(),
-            exit_code: outcome.exit_code,
-            error: outcome.error.clone(),
-            duration_ms: event::millis::of(outcome.duration),
-            snapshot_id: outcome.snapshot_id.clone(),
-            summary: outcome.summary.as_ref().map(Into::into),
-            stderr_tail: outcome.stderr_tail.clone(),
-            hooks: outcome.hooks.iter().map(Into::into).collect(),
-        }
-    }
-}
-
 impl From<&event::Summary> for wit::Summary {
     fn from(summary: &event::Summary) -> Self {
         Self {
@@ -173,17 +187,17 @@ impl From<&event::Summary> for wit::Summary {
     }
 }
 
-impl From<&event::HookResult> for wit::HookResult {
-    fn from(result: &event::HookResult) -> Self {
+impl<'a> From<&'a event::HookResult> for wit::HookResult<'a> {
+    fn from(result: &'a event::HookResult) -> Self {
         Self {
-            name: result.name.clone(),
+            name: &result.name,
             scope: result.scope.into(),
             kind: result.kind.into(),
             attempt: result.attempt,
             failure: result
                 .failure
                 .as_ref()
-                .map(|failure| wit::HookFailure { reason: failure.reason.clone(), message: failure.message.clone() }),
+                .map(|failure| wit::HookFailure { reason: &failure.reason, message: &failure.message }),
             duration_ms: event::millis::of(result.duration),
         }
     }

@@ -33,7 +33,7 @@ fn read(
     base: &Path,
     parse: impl Fn(&Arc<Source>) -> Result<schema::Grants, Diagnostic>,
 ) -> Result<GrantSpec, ConfigError> {
-    let source = Arc::new(Source { path: name.to_owned(), text: text.to_owned() });
+    let source = Arc::new(Source::new(name.to_owned(), text.to_owned()));
     let written = parse(&source).map_err(|error| ConfigError::new(vec![error]))?;
     let base = std::path::absolute(base).unwrap_or_else(|_| base.to_owned());
     let loaded = Loaded { source, base, file: schema::File::default() };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
@@ -48,15 +48,25 @@ impl<T> std::ops::Deref for Located<T> {
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Where each line begins, once a place was asked for: every hook asks for several.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl Source {
+    pub(super) fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text, lines: OnceLock::new() }
+    }
+
     /// Where a span begins.
     pub(super) fn location(&self, span: &Range<usize>) -> Location {
         let end = self.text.floor_char_boundary(span.start);
-        let before = self.text.get(..end).unwrap_or_default();
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        Location { file: self.path.clone(), line: before.matches('\n').count() + 1, column: line.chars().count() + 1 }
+        let breaks = || self.text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = self.lines.get_or_init(|| std::iter::once(0).chain(breaks()).collect());
+        // The first begins at 0, which is before everything.
+        let line = lines.partition_point(|begin| *begin <= end);
+        let begin = lines.get(line - 1).copied().unwrap_or_default();
+        let before = self.text.get(begin..end).unwrap_or_default();
+        Location { file: self.path.clone(), line, column: before.chars().count() + 1 }
     }
 
     /// The part of a span that stands in its first line: more would push the

@@ -170,13 +170,13 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>, Diagnostic> {
             if text.starts_with('\u{feff}') {
                 text.remove(0);
             }
-            Ok(Arc::new(Source { path, text }))
+            Ok(Arc::new(Source::new(path, text)))
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let bad = error.as_bytes().get(at).copied().unwrap_or_default();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let source = Arc::new(Source { path, text });
+            let source = Arc::new(Source::new(path, text));
             let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
             Err(Diagnostic::at(
                 Place::new(&source, at..end),
