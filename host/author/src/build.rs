@@ -4,6 +4,7 @@ mod c;
 mod go;
 mod javascript;
 mod python;
+mod reserve;
 mod rust;
 mod world;
 
@@ -117,6 +118,11 @@ impl BuildError {
     fn write(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what: "write", path: path.to_owned(), source }
     }
+}
+
+/// For what doesn't become a component.
+pub(crate) fn encode<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> BuildError {
+    move |error| BuildError::Encode { what, message: format!("{error:#}") }
 }
 
 /// What a language's tool has made.

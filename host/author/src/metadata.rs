@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use wasm_metadata::{AddMetadata, AddMetadataField, Authors, Description, Homepage, Licenses, Source, Version};
 
-use crate::build::BuildError;
+use crate::build::{BuildError, encode};
 use crate::project::{ProjectError, read_if_there};
 use crate::{Language, Project};
 
@@ -155,10 +155,7 @@ impl Metadata {
             add.homepage =
                 AddMetadataField::Set(Homepage::new(value).map_err(|error| wrong("homepage", value, &error))?);
         }
-        add.to_wasm(component).map_err(|error| BuildError::Encode {
-            what: "write the component's metadata",
-            message: format!("{error:#}"),
-        })
+        add.to_wasm(component).map_err(encode("write the component's metadata"))
     }
 }
 

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use wit_bindgen_core::Files;
 
-use super::world::{Memory, World};
-use super::{BuildError, Made};
+use super::world::{World, wrapped};
+use super::{BuildError, Made, encode};
 use crate::Project;
 use crate::metadata::Metadata;
 use crate::tool::{Tools, run};
@@ -30,12 +30,13 @@ pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError
     let out = tempfile::tempdir().map_err(BuildError::write(&std::env::temp_dir()))?;
     let module = out.path().join("module.wasm");
     let mut command = compiler;
-    command.args(["-mexec-model=reactor", "-Os", "-s", "-I", GENERATED, "-I", "."]);
+    // A stack of 1 MiB: that of zig would be all the memory that a hook may have.
+    command.args(["-mexec-model=reactor", "-Os", "-s", "-Wl,-z,stack-size=1048576", "-I", GENERATED, "-I", "."]);
     command.args(&sources).arg("-o").arg(&module).current_dir(&project.dir);
     run(&mut command)?;
     let module = std::fs::read(&module).map_err(BuildError::read(&module))?;
     Ok(Made {
-        component: world.component(module, Memory::Allocated)?,
+        component: wrapped(&module)?,
         metadata: Metadata::default(),
         sdk: super::sdk(project, &["hookward.h"]),
         silent: true,
@@ -77,19 +78,19 @@ fn sources(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     Ok(sources)
 }
 
-/// Writes the bindings, and returns the sources among them.
+/// Writes the bindings, and returns what is compiled and linked of them.
 fn bindings(world: &World, dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     let mut files = Files::default();
     let mut generator = wit_bindgen_c::Opts::default().build();
     let generated = generator.generate(&mut world.resolve.clone(), world.id, &mut files);
-    generated.map_err(|error| BuildError::Encode { what: "write the bindings", message: format!("{error:#}") })?;
+    generated.map_err(encode("write the bindings"))?;
     std::fs::create_dir_all(dir).map_err(BuildError::write(dir))?;
     let mut sources = Vec::new();
-    // The object file among them would say the world to a linker: that is done here.
-    for (name, contents) in files.iter().filter(|(name, _)| !name.ends_with(".o")) {
+    for (name, contents) in files.iter() {
         let path = dir.join(name);
         std::fs::write(&path, contents).map_err(BuildError::write(&path))?;
-        if name.ends_with(".c") {
+        // An object is among them, which says the world.
+        if !name.ends_with(".h") {
             sources.push(Path::new(GENERATED).join(name));
         }
     }

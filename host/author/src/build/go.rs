@@ -1,7 +1,7 @@
 //! Go: go makes a core module, which becomes a component here.
 
-use super::world::{Memory, World};
-use super::{BuildError, Made};
+use super::world::World;
+use super::{BuildError, Made, reserve};
 use crate::Project;
 use crate::metadata::Metadata;
 use crate::tool::{Tools, run};
@@ -23,7 +23,7 @@ pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError
     run(command.arg(".").current_dir(&project.dir))?;
     let module = std::fs::read(&module).map_err(BuildError::read(&module))?;
     Ok(Made {
-        component: world.component(module, Memory::Grown)?,
+        component: world.component(reserve::reserve(&module)?)?,
         metadata: Metadata::default(),
         sdk: super::sdk(project, &["hookward/hookward.go"]),
         silent: true,

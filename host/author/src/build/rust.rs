@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use wasmparser::{Parser, Payload};
 
 use super::{BuildError, Made};
 use crate::Project;
@@ -10,6 +11,9 @@ use crate::metadata::Metadata;
 use crate::tool::{Tools, read};
 
 const TARGET: &str = "wasm32-wasip2";
+
+/// The custom section in which the SDK says what it is.
+const SDK: &str = "hookward-sdk";
 
 pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError> {
     let cargo = tools.need("cargo", "https://rustup.rs")?;
@@ -22,9 +26,7 @@ pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError
     // Here: a toolchain may be chosen by the project's folder.
     let libraries =
         read(tools.command(rustc).args(["--print", "target-libdir", "--target", TARGET]).current_dir(&project.dir))?;
-    if std::fs::read_dir(Path::new(libraries.trim())).is_ok_and(|mut entries| entries.next().is_none())
-        || !Path::new(libraries.trim()).exists()
-    {
+    if !std::fs::read_dir(libraries.trim()).is_ok_and(|mut libraries| libraries.next().is_some()) {
         return Err(tools.missing("the target wasm32-wasip2", "rustup target add wasm32-wasip2"));
     }
     let mut command = tools.command(&cargo);
@@ -51,7 +53,19 @@ pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError
         return Err(BuildError::Source { path: manifest, message: message.to_owned() });
     };
     let component = std::fs::read(component).map_err(BuildError::read(component))?;
-    Ok(Made { component, metadata: package, sdk: None, silent: false })
+    Ok(Made { sdk: sdk(&component), component, metadata: package, silent: false })
+}
+
+/// The SDK's name and version, which it leaves in a section of its own: a macro can't
+/// write the standard metadata.
+fn sdk(component: &[u8]) -> Option<(String, String)> {
+    Parser::new(0).parse_all(component).filter_map(Result::ok).find_map(|payload| match payload {
+        Payload::CustomSection(section) if section.name() == SDK => {
+            let (name, version) = std::str::from_utf8(section.data()).ok()?.split_once(' ')?;
+            Some((name.to_owned(), version.to_owned()))
+        }
+        _ => None,
+    })
 }
 
 fn is_of(value: &Value, manifest: &Path) -> bool {

@@ -10,7 +10,7 @@ use wasi_preview1_component_adapter_provider::{
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId};
 
-use super::BuildError;
+use super::{BuildError, encode};
 use crate::{Project, contract};
 
 /// The world, parsed.
@@ -43,30 +43,25 @@ impl World {
         self.resolve.worlds.get(self.id).map_or("hook", |world| &world.name)
     }
 
-    /// Makes a component of a core module that was compiled for WASI 0.1.
-    pub(super) fn component(&self, mut module: Vec<u8>, memory: Memory) -> Result<Vec<u8>, BuildError> {
-        let mut encode = || {
-            embed_component_metadata(&mut module, &self.resolve, self.id, StringEncoding::UTF8)?;
-            ComponentEncoder::default()
-                .validate(true)
-                .realloc_via_memory_grow(matches!(memory, Memory::Grown))
-                .module(&module)?
-                .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
-                .encode()
-        };
-        let what = "make a component of the compiled module";
-        encode().map_err(|error| BuildError::Encode { what, message: format!("{error:#}") })
+    /// Makes a component of a core module that was compiled for WASI 0.1, and doesn't say
+    /// its world.
+    pub(super) fn component(&self, mut module: Vec<u8>) -> Result<Vec<u8>, BuildError> {
+        let embedded = embed_component_metadata(&mut module, &self.resolve, self.id, StringEncoding::UTF8);
+        embedded.map_err(encode("write the world into the compiled module"))?;
+        wrapped(&module)
     }
 }
 
-/// Where the adapter to WASI 0.2 has its memory from.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Memory {
-    /// From the module's allocator.
-    Allocated,
-    /// By growing the module's memory: its allocator can't be called before its runtime
-    /// has started.
-    Grown,
+/// Makes a component of a core module that was compiled for WASI 0.1, and says its world.
+pub(super) fn wrapped(module: &[u8]) -> Result<Vec<u8>, BuildError> {
+    let wrap = || {
+        ComponentEncoder::default()
+            .validate(true)
+            .module(module)?
+            .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
+            .encode()
+    };
+    wrap().map_err(encode("make a component of the compiled module"))
 }
 
 /// A copy of the files with all that the contract brings along.
