@@ -24,7 +24,8 @@ fn request(event: EventBuilder, config: Value) -> Request {
 
 #[test]
 fn the_event_is_sent_as_json() {
-    let request = request(event(EventKind::Failure).outcome(outcome(hookward_sdk::Status::Failure)), json!({"url": URL}));
+    let request =
+        request(event(EventKind::Failure).outcome(outcome(hookward_sdk::Status::Failure)), json!({"url": URL}));
     assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", URL));
     let sent: Value = serde_json::from_str(&request.text()).expect("the body is JSON");
     assert_eq!((&sent["kind"], &sent["outcome"]["status"]), (&json!("failure"), &json!("failure")));
@@ -47,11 +48,9 @@ fn get_and_head_have_no_body() {
 
 #[test]
 fn what_the_server_does_not_take_is_an_error() {
-    for (status, body, expected) in [
-        (404, "no such hook\n", "status 404: no such hook"),
-        (302, "", "status 302"),
-        (503, "", "status 503"),
-    ] {
+    for (status, body, expected) in
+        [(404, "no such hook\n", "status 404: no such hook"), (302, "", "status 302"), (503, "", "status 503")]
+    {
         let report = answered(event(EventKind::Before), json!({"url": URL}), response(status).body(body));
         assert_eq!(report.error(), Some(format!("POST {URL}: {expected}").as_str()));
     }
@@ -76,7 +75,10 @@ fn settings_that_make_no_sense_are_told() {
             json!({"url": URL, "timeout": "soon"}),
             "config key `timeout`: invalid value: string \"soon\", expected a duration",
         ),
-        (json!({"url": URL, "timeout": "0"}), "POST https://hooks.example.org/backup: a timeout of zero leaves no time at all"),
+        (
+            json!({"url": URL, "timeout": "0"}),
+            "POST https://hooks.example.org/backup: a timeout of zero leaves no time at all",
+        ),
         (
             json!({"url": URL, "to": "x"}),
             "config key `to` is not known, the known ones are `url`, `method`, `suffix`, `timeout`",

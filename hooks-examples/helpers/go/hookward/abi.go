@@ -4,7 +4,7 @@ import "unsafe"
 
 // What the host was given or has written: all of it stays until the instance is gone,
 // which is when the hook has returned.
-var kept []any
+var kept = []any{&reserved}
 
 // allocate gives zeroed memory, aligned to 8 bytes, that never moves.
 func allocate(size uint32) unsafe.Pointer {
@@ -73,3 +73,15 @@ func loadList[T any](base unsafe.Pointer, at, size uintptr, lift func(unsafe.Poi
 func liftString(at unsafe.Pointer) string {
 	return loadString(at, 0)
 }
+
+// Where the adapter from WASI 0.1 to WASI 0.2 has its stack and its state. It wants
+// them before Go's runtime has started, and what it took by growing the memory the
+// runtime would write over. So `hookward hook build` looks for the marker in the
+// compiled module, and gives the adapter what follows it.
+var reserved = struct {
+	marker [32]byte
+	space  [192 << 10]byte
+}{marker: [32]byte{
+	'h', 'o', 'o', 'k', 'w', 'a', 'r', 'd', ':', ' ', 'm', 'e', 'm', 'o', 'r', 'y',
+	' ', 'o', 'f', ' ', 't', 'h', 'e', ' ', 'a', 'd', 'a', 'p', 't', 'e', 'r', '.',
+}}

@@ -1,5 +1,8 @@
 //! Python: componentize-py packs the interpreter and the modules into a component.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use super::world::World;
 use super::{BuildError, Made};
 use crate::Project;
@@ -27,6 +30,9 @@ pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError
     // With full names what is imported is called the same in every world.
     command.args(["--quiet", "--full-names", "--wit-path"]).arg(&world.dir);
     command.args(["--world", world.name(), "componentize", "--python-path", "."]);
+    for folder in linked(&project.dir)? {
+        command.arg("--python-path").arg(folder);
+    }
     command.args([MODULE, "--output"]).arg(&component).current_dir(&project.dir);
     run(&mut command)?;
     Ok(Made {
@@ -35,4 +41,18 @@ pub(super) fn build(project: &Project, tools: &Tools) -> Result<Made, BuildError
         sdk: super::sdk(project, &["hookward.py"]),
         silent: true,
     })
+}
+
+/// Where the links in a folder lead: the tool shows Python folders and doesn't follow
+/// links out of them.
+fn linked(dir: &Path) -> Result<BTreeSet<PathBuf>, BuildError> {
+    let mut folders = BTreeSet::new();
+    for entry in std::fs::read_dir(dir).map_err(BuildError::read(dir))? {
+        let path = entry.map_err(BuildError::read(dir))?.path();
+        if path.is_symlink() {
+            let target = path.canonicalize().map_err(BuildError::read(&path))?;
+            folders.extend(target.parent().map(Path::to_owned));
+        }
+    }
+    Ok(folders)
 }
