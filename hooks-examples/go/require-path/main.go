@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"require-path/hookward"
@@ -76,7 +77,8 @@ func readSettings() (*settings, error) {
 func (read *settings) check(path string, now time.Time) error {
 	found, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	// Go says `bad file number` where no directory is granted at all.
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EBADF):
 		return errors.New("isn't there: is the disk plugged in and mounted, and does the hook's `dirs` grant show this path?")
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("may not be looked at: does the hook's `dirs` grant show it, and may the user of the backup read it?")

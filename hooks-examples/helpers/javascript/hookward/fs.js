@@ -2,6 +2,7 @@
 // `import wasi:filesystem/preopens@0.2.0`, the operator the grant `dirs`.
 
 import { getDirectories } from "wasi:filesystem/preopens@0.2.0";
+import { failure } from "./index.js";
 
 /** `code` is that of WASI: `no-entry`, `access`, `not-directory`, ... */
 export class FileError extends Error {
@@ -44,7 +45,8 @@ function at(path, use) {
   try {
     return use(directory, rest);
   } catch (error) {
-    throw typeof error === "string" ? new FileError(path, error) : error;
+    const code = failure(error);
+    throw typeof code === "string" ? new FileError(path, code) : error;
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { handle } from "wasi:http/outgoing-handler@0.2.0";
 import { Fields, OutgoingBody, OutgoingRequest, RequestOptions, httpErrorCode } from "wasi:http/types@0.2.0";
-import { HookError } from "./index.js";
+import { failure, HookError } from "./index.js";
 import { decode, encode } from "./utf8.js";
 
 /** Why a request has no answer that the hook can use. */
@@ -108,8 +108,8 @@ function exchange(outgoing, body, timeout, maxBody) {
   let future;
   try {
     future = handle(outgoing, options);
-  } catch (code) {
-    throw new Problem(told(code));
+  } catch (error) {
+    throw new Problem(told(failure(error)));
   }
   // The host starts to read the body when the request is on its way, not before. When
   // that fails, the response mostly tells why.
@@ -123,8 +123,19 @@ function exchange(outgoing, body, timeout, maxBody) {
     throw new Problem(code ? told(code) : "the host gave no response");
   }
   const response = answer.val;
+  const fields = response.headers();
+  const [status, headers] = [response.status(), fields.entries()];
   const incoming = response.consume();
   const stream = incoming.stream();
+  try {
+    return { status, headers, received: receive(stream, maxBody) };
+  } finally {
+    // Before what they came of, which is what the engine's garbage collector can't know.
+    for (const child of [stream, incoming, fields, response]) child[Symbol.dispose]();
+  }
+}
+
+function receive(stream, maxBody) {
   const chunks = [];
   let length = 0;
   for (;;) {
@@ -132,8 +143,9 @@ function exchange(outgoing, body, timeout, maxBody) {
     try {
       chunk = stream.blockingRead(64 * 1024);
     } catch (error) {
-      if (error.tag === "closed") break;
-      const code = httpErrorCode(error.val);
+      const { tag, val } = failure(error);
+      if (tag === "closed") break;
+      const code = httpErrorCode(val);
       throw new Problem(code ? told(code) : "the response broke off");
     }
     length += chunk.length;
@@ -146,23 +158,25 @@ function exchange(outgoing, body, timeout, maxBody) {
     received.set(chunk, at);
     at += chunk.length;
   }
-  return { status: response.status(), headers: response.headers().entries(), received };
+  return received;
 }
 
 /** The code of what went wrong, or null. */
 function send(sending, body) {
+  const stream = sending.write();
   try {
-    const stream = sending.write();
     // At most so much at once.
     for (let at = 0; at < body.length; at += 4096) stream.blockingWriteAndFlush(body.subarray(at, at + 4096));
-    stream[Symbol.dispose]();
   } catch (error) {
-    return error.tag === "last-operation-failed" ? httpErrorCode(error.val) : null;
+    const { tag, val } = failure(error);
+    return tag === "last-operation-failed" ? httpErrorCode(val) : null;
+  } finally {
+    stream[Symbol.dispose]();
   }
   try {
     OutgoingBody.finish(sending, null);
-  } catch (code) {
-    return code;
+  } catch (error) {
+    return failure(error);
   }
   return null;
 }

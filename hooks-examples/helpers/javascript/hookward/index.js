@@ -33,6 +33,9 @@ export function hook(body) {
   };
 }
 
+/** What an imported function has failed with, as its interface says it. */
+export const failure = (error) => error?.payload ?? error;
+
 // Messages for the operator: `info("pinged", { status: 200 })`.
 
 const log = (level) => (message, fields = {}) =>
