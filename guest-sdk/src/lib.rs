@@ -72,4 +72,12 @@ pub mod __private {
     #[cfg(not(target_family = "wasm"))]
     pub use crate::host::note_error;
     pub use crate::log::write;
+
+    const SDK: &str = concat!("hookward-sdk ", env!("CARGO_PKG_VERSION"));
+
+    /// What a component says of the SDK that it was made with.
+    pub const STAMP: [u8; SDK.len()] = match SDK.as_bytes().first_chunk() {
+        Some(stamp) => *stamp,
+        None => [0; SDK.len()],
+    };
 }

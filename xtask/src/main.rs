@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod languages;
 mod setup;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,8 @@ enum Chore {
     Demo,
     /// Build the example hooks to target/hooks
     Hooks,
+    /// Pass the conformance suite of the languages, and write its table
+    Languages,
     /// Pass the tests
     Test {
         /// Arguments for `cargo test`
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Demo => demo::demo(&sh),
         Chore::Hooks => hooks(&sh),
+        Chore::Languages => languages::table(&sh),
         Chore::Test { args } => test(&sh, &args),
         Chore::Bench(options) => bench::bench(&sh, &options),
     }
@@ -44,6 +48,7 @@ fn main() -> anyhow::Result<()> {
 fn hooks(sh: &Shell) -> anyhow::Result<()> {
     setup::wasm_target(sh)?;
     let dir = setup::hooks(sh)?;
+    languages::build(sh)?;
     println!("the hooks are in {}", dir.display());
     Ok(())
 }
@@ -55,6 +60,7 @@ fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
     // The guests first and in one go: the tests would build them one by one.
     setup::components(sh, "hooks-examples")?;
     setup::components(sh, "tests/guests")?;
+    let left_out = languages::build(sh)?;
     // Under nohup and some CI systems signals come ignored, and stay so in every child:
     // the tests are about signals.
     let resets = cmd!(sh, "env --default-signal true").quiet().ignore_stderr().run().is_ok();
@@ -62,6 +68,7 @@ fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
     let tests = tests.args(["test", "--workspace"]).args(args);
     // Arguments may select targets, and leave programs unbuilt that the tests run.
     let tests = if args.is_empty() { tests.env("HOOKWARD_TESTS_PREBUILT", "1") } else { tests };
-    tests.run()?;
-    Ok(())
+    let passed = tests.run();
+    left_out.tell();
+    Ok(passed?)
 }

@@ -98,7 +98,7 @@ pub(crate) fn has(sh: &Shell, program: &str) -> bool {
 }
 
 /// Runs a package manager, which wants to be root's.
-fn manage(sh: &Shell, manager: &str, arguments: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn manage(sh: &Shell, manager: &str, arguments: &[&str]) -> anyhow::Result<()> {
     if manager == "brew" || cmd!(sh, "id -u").quiet().read()? == "0" {
         cmd!(sh, "{manager} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()?;
     } else {

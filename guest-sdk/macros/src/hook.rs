@@ -67,6 +67,12 @@ pub(crate) fn expand(arguments: TokenStream, item: ItemFn) -> Result<TokenStream
             }
 
             ::hookward_sdk::__private::export!(Component with_types_in ::hookward_sdk::__private);
+
+            // A custom section of the module, which `hookward hook inspect` reads.
+            #[used]
+            #[unsafe(link_section = "hookward-sdk")]
+            static SDK: [::core::primitive::u8; ::hookward_sdk::__private::STAMP.len()] =
+                ::hookward_sdk::__private::STAMP;
         };
     })
 }

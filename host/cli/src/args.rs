@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use hookward_author::Language;
 use hookward_engine::{EventKind, Status, Trigger};
 use hookward_runner::records::Records;
 
@@ -340,17 +342,58 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hook {
-    /// Show what a component exports, imports and says of itself
-    Inspect {
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
+    /// Write a project that builds at once: with a test, and a configuration to take from
+    New(HookNew),
+    /// Build the component of a project, by the language's own tool
+    Build(HookBuild),
+    /// Show what a component says of itself, exports and asks for, and the grants for it
+    Inspect(HookInspect),
     /// Call one hook once, without a backup
     Call(Box<Call>),
     /// Run a component on the record of a call: offline, to the same end
     Replay(Replay),
     /// Try a hook on cases, each an event and what is answered to the hook
     Test(Test),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HookNew {
+    /// The language
+    #[arg(long, value_name = "LANGUAGE", value_parser = language())]
+    pub(crate) lang: Language,
+    /// Name of the hook, such as `disk-is-there`
+    pub(crate) name: String,
+    /// Its folder, which must not be there, or be empty [default: NAME]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Source of the SDK for Rust [default: a copy that comes with hookward]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+fn language() -> impl TypedValueParser<Value = Language> {
+    let names = Language::ALL.iter().map(|language| language.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Language>())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HookBuild {
+    /// Folder of the project, which has a hook.toml
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Where the component goes, if not where hook.toml says
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HookInspect {
+    /// The component
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Show the table `grants` alone, to be narrowed, and to be read by `--grants`
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) grants: bool,
 }
 
 #[derive(Debug, Args)]

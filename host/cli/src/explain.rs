@@ -139,6 +139,9 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
             let inspection = hook.component().inspection();
             let pinned = if spec.digest.is_some() { " (pinned)" } else { "" };
             writeln!(out, "              {}{pinned}", inspection.digest)?;
+            if let Some(module) = inspection.label() {
+                writeln!(out, "              {module}")?;
+            }
             writeln!(out, "  asks for")?;
             for (access, purposes) in requests(&inspection.requests, spec) {
                 writeln!(out, "    {} [{access}]", purposes.join(", "))?;
@@ -220,6 +223,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "on": spec.on,
         "at": spec.location.to_string(),
         "component": spec.component,
+        "module": hook.ok().and_then(|hook| hook.component().inspection().label()),
         "digest": hook.ok().map(|hook| hook.component().inspection().digest),
         "pinned": spec.digest.is_some(),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),

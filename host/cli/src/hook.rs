@@ -1,20 +1,20 @@
-//! `hook inspect` and `hook call`: one component, without a configuration.
+//! The verbs of a hook's author. Here: `hook call`, one component without a
+//! configuration.
 
 mod cases;
+mod inspect;
+mod new;
 mod replay;
 
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, bail};
-use bytesize::ByteSize;
 use hookward_engine::event::{Outcome, millis};
 use hookward_engine::log::{Record, Sink};
 use hookward_engine::{
-    Access, DirGrant, Event, EventKind, Grants, Inspection, Limits, MemoryStore, Metadata, Origin, Report, Scope,
-    StateGrant, Status, Trigger,
+    DirGrant, Event, EventKind, Grants, Limits, MemoryStore, Origin, Report, Scope, StateGrant, Status, Trigger,
 };
 use hookward_runner::config::{grants_from_text, hook_settings};
 use hookward_runner::interrupt::{Interrupts, Step};
@@ -22,63 +22,13 @@ use hookward_runner::prepare;
 use serde_json::json;
 
 pub(crate) use self::cases::test;
+pub(crate) use self::inspect::inspect;
+pub(crate) use self::new::{build, new};
 pub(crate) use self::replay::replay;
 use crate::args::Call;
 use crate::output;
 use crate::session::{Problem, Session};
 use crate::show::{Show, Voice};
-
-pub(crate) fn inspect(session: &Session, file: &Path) -> anyhow::Result<i32> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let unusable = |failure| Problem::Component { file: file.to_owned(), failure };
-    let inspection = Inspection::of(&bytes).map_err(unusable)?;
-    let metadata = Metadata::of(&bytes).map_err(unusable)?;
-    if session.global.json {
-        let report = json!({ "version": 1, "file": file, "inspection": inspection, "metadata": metadata });
-        output::result(format_args!("{report:#}"))?;
-    } else {
-        output::result(inspection_text(file, &inspection, &metadata)?.trim_end())?;
-    }
-    Ok(0)
-}
-
-fn inspection_text(file: &Path, inspection: &Inspection, metadata: &Metadata) -> Result<String, std::fmt::Error> {
-    let mut out = String::new();
-    writeln!(out, "component   {}", file.display())?;
-    writeln!(out, "size        {}", ByteSize(inspection.size).display().iec())?;
-    writeln!(out, "digest      {}", inspection.digest)?;
-    for (title, value) in [
-        ("name", &metadata.name),
-        ("version", &metadata.version),
-        ("about", &metadata.description),
-        ("authors", &metadata.authors),
-        ("licence", &metadata.licenses),
-        ("source", &metadata.source),
-        ("homepage", &metadata.homepage),
-    ] {
-        if let Some(value) = value {
-            writeln!(out, "{title:<11} {value}")?;
-        }
-    }
-    for (title, map) in [("language", &metadata.languages), ("made by", &metadata.tools)] {
-        if !map.is_empty() {
-            let entries = map.iter().map(|(name, version)| format!("{name} {version}").trim_end().to_owned());
-            writeln!(out, "{title:<11} {}", entries.collect::<Vec<_>>().join(", "))?;
-        }
-    }
-    writeln!(out, "exports     {}", inspection.exports.join(", "))?;
-    writeln!(out, "asks for")?;
-    for request in &inspection.requests {
-        let access = match request.access {
-            Access::Free => String::new(),
-            Access::Empty(grant) => format!(" (nothing behind it without the grant `{grant}`)"),
-            Access::Gated(grant) => format!(" (refused without the grant `{grant}`)"),
-            _ => " (refused)".to_owned(),
-        };
-        writeln!(out, "  {}: {}{access}", request.import, request.purpose)?;
-    }
-    Ok(out)
-}
 
 pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let event = event(session, call)?;

@@ -139,7 +139,8 @@ fn call(call: &CallDetail) -> Vec<String> {
         (None, Some(reason), _) => format!("skips the run: {reason} {used}"),
         (None, None, _) => format!("ok {used}"),
     };
-    let mut lines = vec![format!("  {:<11} {}{attempt}{recovered}: {end}", call.event.as_str(), call.name)];
+    let module = call.module.as_ref().map(|module| format!(" ({module})")).unwrap_or_default();
+    let mut lines = vec![format!("  {:<11} {}{module}{attempt}{recovered}: {end}", call.event.as_str(), call.name)];
     lines.extend(call.plan.iter().map(|change| format!("    plan: {change}")));
     lines.extend(call.log.iter().map(said));
     lines

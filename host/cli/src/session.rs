@@ -43,6 +43,10 @@ pub(crate) enum Problem {
     NoSuchRun(#[from] NoSuchRun),
     #[error("cancelled by {signal}; no hook was called, and restic was not started")]
     Cancelled { signal: Signal },
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    MissingTool(hookward_author::BuildError),
     #[error("the hook can't be used: {}", unusable(file, failure))]
     Component { file: PathBuf, failure: Failure },
     #[error("the record {} can't be used: {error}", file.display())]
@@ -62,7 +66,7 @@ impl Problem {
         match self {
             Self::Run(RunError::Lock(LockError::Held { .. })) => exit::LOCKED,
             // The command line is wrong.
-            Self::NoSuchRun(_) => 2,
+            Self::NoSuchRun(_) | Self::Usage(_) => 2,
             Self::GiveUp(_) => exit::LOCKED,
             Self::Cancelled { signal } => 128 + *signal as i32,
             _ => exit::UNUSABLE,

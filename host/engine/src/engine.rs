@@ -103,13 +103,15 @@ pub(crate) fn configure() -> wasmtime::Result<wasmtime::Engine> {
         .consume_fuel(true)
         .max_wasm_stack(limits::STACK)
         .async_stack_size(limits::STACK + HOST_STACK)
+        // Both for JavaScript: its interpreter is compiled with tail calls, and components
+        // inside of a component call each other by code that sees the memories of both.
+        .wasm_tail_call(true)
+        .wasm_multi_memory(true)
         // Features that no guest toolchain needs are attack surface.
         .concurrency_support(false)
         .wasm_threads(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
-        .wasm_tail_call(false)
         .wasm_gc(false)
         .gc_support(false)
         .wasm_function_references(false)

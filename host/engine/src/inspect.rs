@@ -4,12 +4,18 @@
 use std::collections::BTreeMap;
 
 use wasm_metadata::Payload;
-use wasmparser::{Chunk, ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload as Section};
+use wasmparser::{
+    Chunk, ComponentExternalKind, ComponentName, ComponentNameSectionReader, ComponentTypeRef, CustomSectionReader,
+    Encoding, KnownCustom, Parser, Payload as Section,
+};
 
-use crate::Digest;
 use crate::reason::{Failure, Reason};
-use crate::requests::Request;
+use crate::requests::{self, Request};
 use crate::text::clean;
+use crate::{Digest, Version};
+
+/// The custom section in which the SDK for Rust leaves its name and version.
+const SDK: &str = "hookward-sdk";
 
 /// A component's outside: what it exports and what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -23,6 +29,10 @@ pub struct Inspection {
     pub requests: Vec<Request>,
     /// Names of its exports. A hook has `run`; language runtimes add others.
     pub exports: Vec<String>,
+    /// What it is called by its author.
+    pub name: Option<String>,
+    /// Its version, as the author says it.
+    pub version: Option<String>,
 }
 
 impl Inspection {
@@ -38,8 +48,14 @@ impl Inspection {
         if !bytes.starts_with(b"\0asm") {
             return Err(Failure::new(Reason::NotWasm, "the file is not WebAssembly"));
         }
-        let mut inspection =
-            Self { size: bytes.len() as u64, digest: Digest::of(bytes), requests: Vec::new(), exports: Vec::new() };
+        let mut inspection = Self {
+            size: bytes.len() as u64,
+            digest: Digest::of(bytes),
+            requests: Vec::new(),
+            exports: Vec::new(),
+            name: None,
+            version: None,
+        };
         inspection.read(bytes)?;
         if inspection.exports.iter().all(|name| name != "run") {
             let exports = match inspection.exports.as_slice() {
@@ -51,6 +67,31 @@ impl Inspection {
             return Err(Failure::new(Reason::MissingExport, message));
         }
         Ok(inspection)
+    }
+
+    /// `name@version`, for people, where the component says both.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        Some(format!("{}@{}", self.name.as_ref()?, self.version.as_ref()?))
+    }
+
+    /// The version of the contract that the component was built for.
+    ///
+    /// # Errors
+    /// When this host can't serve what the component imports.
+    pub fn contract(&self) -> Result<Version, Failure> {
+        requests::check(&self.requests)
+    }
+
+    /// What the component says of itself. A section that can't be read says nothing.
+    fn claim(&mut self, section: &CustomSectionReader<'_>) {
+        match section.as_known() {
+            KnownCustom::ComponentName(names) => self.name = component_name(names).or(self.name.take()),
+            _ if section.name() == "version" => {
+                self.version = std::str::from_utf8(section.data()).ok().map(clean).filter(|text| !text.is_empty());
+            }
+            _ => {}
+        }
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -90,12 +131,20 @@ impl Inspection {
                         }
                     }
                 }
+                Section::CustomSection(section) => self.claim(&section),
                 Section::End(_) => return Ok(()),
                 _ => {}
             }
             rest = rest.get(consumed + skipped..).ok_or_else(|| truncated(bytes.len()))?;
         }
     }
+}
+
+fn component_name(names: ComponentNameSectionReader<'_>) -> Option<String> {
+    names.into_iter().filter_map(Result::ok).find_map(|name| match name {
+        ComponentName::Component { name, .. } => Some(clean(name)).filter(|text| !text.is_empty()),
+        _ => None,
+    })
 }
 
 fn truncated(size: usize) -> Failure {
@@ -128,6 +177,8 @@ pub struct Metadata {
     pub languages: BTreeMap<String, String>,
     /// Tools that took part, with their versions.
     pub tools: BTreeMap<String, String>,
+    /// What the hook was written with, with its version.
+    pub sdks: BTreeMap<String, String>,
 }
 
 impl Metadata {
@@ -141,6 +192,15 @@ impl Metadata {
         })?;
         let mut metadata = Self::default();
         metadata.add(&payload);
+        for section in Parser::new(0).parse_all(bytes) {
+            if let Ok(Section::CustomSection(section)) = section
+                && section.name() == SDK
+                && let Some((name, version)) =
+                    std::str::from_utf8(section.data()).ok().and_then(|text| text.split_once(' '))
+            {
+                metadata.sdks.insert(clean(name), clean(version));
+            }
+        }
         Ok(metadata)
     }
 
@@ -162,7 +222,11 @@ impl Metadata {
         set(&mut self.source, part.source.as_ref().map(ToString::to_string));
         set(&mut self.homepage, part.homepage.as_ref().map(ToString::to_string));
         for (field, entries) in part.producers.iter().flat_map(|producers| producers.iter()) {
-            let map = if field == "language" { &mut self.languages } else { &mut self.tools };
+            let map = match field.as_str() {
+                "language" => &mut self.languages,
+                "sdk" => &mut self.sdks,
+                _ => &mut self.tools,
+            };
             map.extend(entries.iter().map(|(name, version)| (clean(name), clean(version))));
         }
         if let Payload::Component { children, .. } = payload {

@@ -16,13 +16,18 @@ use crate::report::HookCall;
 /// Shows what a hook says, and keeps it for the report.
 struct Tape {
     hook: String,
+    module: Option<String>,
     observer: Arc<dyn Observer>,
     kept: Mutex<Vec<Record>>,
 }
 
 impl Sink for Tape {
     fn record(&self, record: Record) {
-        self.observer.notice(&Happening::HookSaid { hook: &self.hook, record: &record });
+        self.observer.notice(&Happening::HookSaid {
+            hook: &self.hook,
+            module: self.module.as_deref(),
+            record: &record,
+        });
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
 }
@@ -77,6 +82,7 @@ async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: 
     let spec = &ready.spec;
     let mut call = HookCall {
         name: spec.name.clone(),
+        module: ready.hook.as_ref().ok().and_then(|hook| hook.component().inspection().label()),
         scope: spec.scope,
         kind: spec.kind,
         event: event.kind,
@@ -92,8 +98,12 @@ async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: 
     };
     match &ready.hook {
         Ok(hook) => {
-            let tape =
-                Arc::new(Tape { hook: spec.name.clone(), observer: Arc::clone(observer), kept: Mutex::default() });
+            let tape = Arc::new(Tape {
+                hook: spec.name.clone(),
+                module: call.module.clone(),
+                observer: Arc::clone(observer),
+                kept: Mutex::default(),
+            });
             let sink: Arc<dyn Sink> = tape.clone();
             let report = match &ready.records {
                 None => hook.call(event, sink, stop).await,

@@ -59,6 +59,8 @@ pub enum Happening<'a> {
     HookSaid {
         /// Its name.
         hook: &'a str,
+        /// What its component calls itself, as `name@version`.
+        module: Option<&'a str>,
         /// What.
         record: &'a Record,
     },

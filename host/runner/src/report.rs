@@ -95,6 +95,9 @@ pub struct ResticReport {
 pub struct HookCall {
     /// Name of the hook.
     pub name: String,
+    /// What its component calls itself, as `name@version`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
     /// Where it stands.
     pub scope: Scope,
     /// What its failure means.

@@ -24,12 +24,13 @@ pub(super) fn warning(message: &str) {
     print(json!({ "level": "warn", "event": "problem", "message": message }));
 }
 
-pub(super) fn record(hook: Option<&str>, record: &Record) {
+pub(super) fn record(hook: Option<&str>, module: Option<&str>, record: &Record) {
     let fields: serde_json::Map<_, _> = record.fields.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     print(json!({
         "level": record.level,
         "event": "hook-said",
         "hook": hook,
+        "module": module,
         "source": record.source,
         "message": record.message,
         "fields": if fields.is_empty() { Value::Null } else { fields.into() },
@@ -68,7 +69,7 @@ pub(super) fn happening(happening: &Happening<'_>) {
         }),
         Happening::HookEnded { call, again_in } => json!({
             "level": if call.failure.is_some() { "error" } else { "info" },
-            "event": "hook-ended", "hook": call.name, "on": call.event, "attempt": call.attempt,
+            "event": "hook-ended", "hook": call.name, "module": call.module, "on": call.event, "attempt": call.attempt,
             "failure": call.failure, "skip": call.skip, "fuel": call.fuel, "record": call.record,
             "duration-ms": call.duration.as_secs_f64() * 1e3,
             "again-in-s": again_in.map(|pause| pause.as_secs_f64()),

@@ -132,12 +132,16 @@ impl Show {
 
     /// What a hook says; its name is left out where there is just one.
     pub(crate) fn record(&self, hook: Option<&str>, record: &Record) {
+        self.said(hook, None, record);
+    }
+
+    fn said(&self, hook: Option<&str>, module: Option<&str>, record: &Record) {
         if record.level < self.level {
             return;
         }
         match self.format {
             LogFormat::Text => self.print(&Line::record(hook, record), false),
-            LogFormat::Json => json::record(hook, record),
+            LogFormat::Json => json::record(hook, module, record),
         }
     }
 
@@ -197,7 +201,7 @@ impl Observer for Show {
             bar.notice(happening);
         }
         match happening {
-            Happening::HookSaid { hook, record } => return self.record(Some(hook), record),
+            Happening::HookSaid { hook, module, record } => return self.said(Some(hook), *module, record),
             Happening::ResticMessage(Message::Status(_)) => return,
             _ => {}
         }

@@ -200,7 +200,9 @@ fn seconds(duration: Duration) -> String {
 
 fn hook_ended(call: &HookCall, again_in: Option<Duration>) -> Line {
     let attempt = if call.attempt > 1 { format!(", attempt {}", call.attempt) } else { String::new() };
-    let head = format!("  {:<9} {}", call.event, call.name);
+    // Within the head's own style, which a faint part would end.
+    let module = call.module.as_ref().map(|module| format!(" ({module})")).unwrap_or_default();
+    let head = format!("  {:<9} {}{module}", call.event, call.name);
     match (&call.failure, &call.skip) {
         (Some(failure), _) => {
             let again = again_in.map(|pause| format!("; again in {}", humantime::format_duration(pause)));

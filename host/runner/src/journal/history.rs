@@ -90,6 +90,8 @@ pub struct RunDetail {
 pub struct CallDetail {
     /// Name of the hook.
     pub name: String,
+    /// What its component called itself, as `name@version`.
+    pub module: Option<String>,
     /// Where it stands.
     pub scope: Scope,
     /// What its failure means.
@@ -278,6 +280,7 @@ impl CallDetail {
         let ended = result.is_some();
         let mut detail = Self {
             name: spec.name.clone(),
+            module: None,
             scope: spec.scope,
             kind: spec.kind,
             event: call.event,
@@ -293,6 +296,7 @@ impl CallDetail {
             plan: Vec::new(),
         };
         if let Some(result) = result {
+            detail.module = result.module;
             detail.failure = result.failure;
             detail.skip = result.skip;
             detail.duration_ms = millis::of(result.duration);

@@ -57,6 +57,8 @@ pub(crate) struct Closing {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct KeptCall {
     pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) module: Option<String>,
     pub(crate) scope: Scope,
     pub(crate) kind: Kind,
     pub(crate) event: EventKind,
@@ -77,9 +79,11 @@ pub(crate) struct KeptCall {
 impl KeptCall {
     /// A call as it is told to later ones.
     pub(crate) fn of(call: &HookCall) -> Self {
-        let HookCall { name, scope, kind, event, attempt, skip, duration, fuel, peak_memory, log, .. } = call.clone();
+        let HookCall { name, module, scope, kind, event, attempt, skip, duration, fuel, peak_memory, log, .. } =
+            call.clone();
         let failure = call.result().failure;
-        Self { name, scope, kind, event, attempt, failure, skip, duration, fuel, peak_memory, log, plan: Vec::new() }
+        let plan = Vec::new();
+        Self { name, module, scope, kind, event, attempt, failure, skip, duration, fuel, peak_memory, log, plan }
     }
 
     pub(crate) fn result(self) -> HookResult {

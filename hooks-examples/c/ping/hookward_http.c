@@ -1,0 +1,1 @@
+../../helpers/c/hookward_http.c

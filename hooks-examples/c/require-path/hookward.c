@@ -1,0 +1,1 @@
+../../helpers/c/hookward.c

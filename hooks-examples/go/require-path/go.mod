@@ -1,0 +1,3 @@
+module require-path
+
+go 1.24

@@ -1,0 +1,1 @@
+../../helpers/python/hookward.py
