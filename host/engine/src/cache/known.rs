@@ -84,6 +84,8 @@ struct Record {
     digest: Digest,
     imports: Vec<String>,
     exports: Vec<String>,
+    name: Option<String>,
+    version: Option<String>,
 }
 
 impl Cache {
@@ -106,6 +108,8 @@ impl Cache {
             digest: record.digest,
             requests: record.imports.iter().map(|import| Request::new(import)).collect(),
             exports: record.exports,
+            name: record.name,
+            version: record.version,
         };
         Some((inspection, TrustedImage::authenticated(image, Some(record.image))))
     }
@@ -129,6 +133,8 @@ impl Cache {
             digest: found.digest,
             imports: found.requests.iter().map(|request| request.import.clone()).collect(),
             exports: found.exports.clone(),
+            name: found.name.clone(),
+            version: found.version.clone(),
         };
         if let Err(error) = self.write_record(path, &record) {
             tracing::debug!("cannot remember the component {}: {error}", path.display());
