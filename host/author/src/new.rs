@@ -9,8 +9,8 @@ use include_dir::{Dir, DirEntry, include_dir};
 
 use crate::{Language, VERSION, contract};
 
-/// A folder for each language, and `common` for all of them. Cases for `hookward hook
-/// test` that fit every language go to `common/tests`.
+/// A folder for each language, and `common` for all of them, with the cases of
+/// `hookward hook test` in `common/tests`.
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// The helpers of languages without an SDK, a folder for each.
