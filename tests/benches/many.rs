@@ -200,19 +200,21 @@ async fn crowd(component: &Component) -> (Duration, Duration, Vec<f64>) {
     admission.running = NonZeroUsize::new(LIMIT).unwrap();
     let crowd = Crowd::new(&admission);
     let (spin, short) = (hook(component, CUT), hook(component, MINUTE));
+    let came = Arc::new(AtomicUsize::new(0));
     let spinning = |number: usize| -> Vec<_> {
         (0..number)
             .map(|_| {
-                let (crowd, spin) = (crowd.clone(), spin.clone());
+                let (crowd, spin, came) = (crowd.clone(), spin.clone(), Arc::clone(&came));
                 tokio::spawn(async move {
                     let never = CancellationToken::new();
+                    came.fetch_add(1, Ordering::Relaxed);
                     crowd.call(&spin, &event("spin", 1), Arc::new(Discard), &never).await.unwrap()
                 })
             })
             .collect()
     };
     let mut others = spinning(SPINNING / 2);
-    while crowd.running() + crowd.waiting() < others.len() {
+    while came.load(Ordering::Relaxed) < others.len() {
         sleep(Duration::from_millis(1)).await;
     }
     let theirs = crowd.clone();

@@ -47,6 +47,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A program that calls many at once lets a [`Crowd`] say when it is each one's turn.
 
 pub mod event;
 pub mod limits;

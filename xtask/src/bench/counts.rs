@@ -139,7 +139,7 @@ fn counted(session: &Session<'_>) -> anyhow::Result<PathBuf> {
     let said = build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2").read()?;
     let messages = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let programs = messages.filter(|message| message.pointer("/target/name").is_some_and(|name| name == "counts"));
-    let path = programs.filter_map(|message| Some(message.get("executable")?.as_str()?.into())).last();
+    let path = programs.filter_map(|message| Some(message.get("executable")?.as_str()?.into())).next_back();
     path.context("cargo built no program `counts`")
 }
 
@@ -147,15 +147,10 @@ fn counted(session: &Session<'_>) -> anyhow::Result<PathBuf> {
 fn instructions(line: &str) -> anyhow::Result<(String, u64)> {
     let summary: Value = serde_json::from_str(line)?;
     let text = |key: &str| summary.get(key).and_then(Value::as_str).unwrap_or_default();
-    let count = summary.pointer("/profiles/0/data/total/metrics/Ir").and_then(new);
+    let count = summary.pointer("/profiles/0/data/total/metrics/Ir/values/new").and_then(Value::as_u64);
     let name = text("id").to_owned();
     let count = count.with_context(|| format!("no instructions of {name} in {line}"))?;
     Ok((name, count))
-}
-
-/// The new one of a pair of numbers.
-fn new(metric: &Value) -> Option<u64> {
-    metric.as_u64().or_else(|| metric.get("Int").and_then(new)).or_else(|| metric.as_object()?.values().find_map(new))
 }
 
 /// The program that runs the benchmarks under callgrind, of the version of the crate.

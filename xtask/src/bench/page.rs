@@ -46,5 +46,9 @@ pub(crate) fn render(machine: &Machine, sections: &BTreeMap<String, Section>, se
         })
         .collect();
     let page = environment.get_template("page")?;
-    Ok(page.render(Serde(Page { machine, goals, seconds, part: sections }))?)
+    let mut text = page.render(Serde(Page { machine, goals, seconds, part: sections }))?;
+    while text.contains("\n\n\n") {
+        text = text.replace("\n\n\n", "\n\n");
+    }
+    Ok(text)
 }

@@ -131,7 +131,8 @@ fn cold(session: &Session<'_>, section: &mut Section, ground: &Ground<'_>, three
         let [median, spread] = sample.told();
         table.row([name.to_owned(), median, spread]);
     }
-    table.command(format!("{}   # {three}", "rm -rf DIR/process/cache").replace(three, &session.told(three)));
+    let emptied = setting.prepare.as_deref().unwrap_or_default();
+    table.command(session.told(&format!("{emptied}; {three}")));
     section.tables.push(table);
     section.goal("cold", format!("{} more", time(more)), more <= 1.0);
     Ok(())
