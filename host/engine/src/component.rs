@@ -229,7 +229,7 @@ impl Hook {
         let engine = &self.component.engine.0;
         let supervisor = engine.supervisor.clone();
         state.commands = Commands::new(self.grants.commands.clone(), supervisor, crew, self.limits.commands);
-        state.aside = aside.map(|aside| aside.seat(self.limits.transfer));
+        state.aside = aside.map(|aside| Box::new(aside.seat(self.limits.transfer)));
         let linked = aside.map_or(&self.component.linked, Aside::linked);
         let mut store = Store::new(&engine.wasmtime, state);
         store.limiter(|state| &mut state.limiter);
@@ -247,7 +247,7 @@ impl Hook {
         });
         let running = engine.ticker.run();
         let State { http, aside, .. } = store.data_mut();
-        http.set_up(engine.options.resolver.clone(), aside.as_ref());
+        http.set_up(engine.options.resolver.clone(), aside.as_deref());
         let stop = store.data().stop.clone();
         let called = stoppable(&stop, linked.run(&mut store, event));
         let ended = bounded(started, timeout, cancel, called).await;

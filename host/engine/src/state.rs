@@ -33,7 +33,7 @@ pub(crate) struct State {
     pub(crate) stop: Stop,
     pub(crate) http: Http,
     /// What only a call has that is recorded, replayed or staged.
-    pub(crate) aside: Option<Seat>,
+    pub(crate) aside: Option<Box<Seat>>,
 }
 
 impl State {

@@ -125,7 +125,7 @@ fn metrics_textfile() {
 
 /// A program that writes the file of `--file=` or `--result-file=`.
 const DUMPER: &str = "for word; do case \"$word\" in --file=*|--result-file=*) file=\"${word#*=}\" ;; esac; done\n\
-                      [ \"$file\" = /dev/null ] || printf 'PGDMP of something\\n-- Dump completed on now\\n' >\"$file\"";
+                      [ \"$file\" = /dev/null ] || printf 'PGDMP of something\\n-- Dump completed on now\\n-- PostgreSQL database cluster dump complete\\n' >\"$file\"";
 
 #[test]
 fn postgres_dump() {

@@ -83,7 +83,7 @@ fn a_secret_is_hidden_wherever_it_comes_from() {
     secret(&lab, "secret", SECRET);
     fs::create_dir(lab.path("source").join(SECRET)).unwrap();
     let grants = format!(
-        "secrets.it = {{ file = \"{}\" }}\ncommands.tell = {{ argv = [\"/bin/echo\", \"{SECRET}\", \"{{place}}\"], args = \".*\", env = {{ WORD = {{ file = \"{}\" }} }} }}",
+        "secrets.it = {{ file = \"{}\" }}\ncommands.tell = {{ argv = [\"/bin/echo\", \"{SECRET}\", \"{{place}}\"], args = {{ place = \".*\" }}, env = {{ WORD = {{ file = \"{}\" }} }} }}",
         lab.path("secret").display(),
         lab.path("secret").display()
     );

@@ -182,9 +182,14 @@ fn stand_in(number: usize, secret: &str) -> String {
     let kept = kept(secret);
     let letter = |(index, (byte, noise)): (usize, (u8, &u8))| {
         if SEPARATORS.contains(&byte) || kept.iter().any(|kept| kept.contains(&index)) {
-            char::from(byte)
-        } else {
-            char::from(*ALPHABET.get(usize::from(noise % 32)).unwrap_or(&b'x'))
+            return char::from(byte);
+        }
+        // Those who take a URL apart treat digits and the two kinds of letters differently.
+        match byte {
+            b'0'..=b'9' if !kept.is_empty() => char::from(b'0' + noise % 10),
+            b'a'..=b'z' if !kept.is_empty() => char::from(b'a' + noise % 26),
+            b'A'..=b'Z' if !kept.is_empty() => char::from(b'A' + noise % 26),
+            _ => char::from(*ALPHABET.get(usize::from(noise % 32)).unwrap_or(&b'x')),
         }
     };
     secret.bytes().zip(&noise).enumerate().map(letter).collect()

@@ -95,12 +95,24 @@ impl Item {
     }
 }
 
-/// With one `*` for each run of them: what an encoding makes of a secret has another
-/// length than what it makes of the secret's stand-in.
+/// With one `*` for each run of them and a character at each end: what an encoding makes
+/// of a secret has another length than what it makes of the secret's stand-in, and in
+/// base64 the first and the last character stand for bits of what is around it, too.
 fn collapsed(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(bytes.to_vec());
-    bytes.dedup_by(|next, last| *next == b'*' && *last == b'*');
-    bytes
+    let shares = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+    let mut all = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut bytes = bytes.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte != b'*' {
+            all.push(byte);
+            continue;
+        }
+        while bytes.next_if_eq(&b'*').is_some() {}
+        all.pop_if(|last| shares(last));
+        all.push(byte);
+        let _ = bytes.next_if(shares);
+    }
+    all
 }
 
 /// Whether two arguments are the same. `masked`: but for the lengths of what the mask
