@@ -327,6 +327,10 @@ pub(crate) struct Systemd {
     /// When: as `OnCalendar=` of systemd.timer(5)
     #[arg(long, value_name = "CALENDAR", default_value = "daily")]
     pub(crate) on_calendar: String,
+    /// Start this unit when a run or the recovery at boot fails: as `OnFailure=` of
+    /// systemd.unit(5)
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) on_failure: Option<String>,
     /// Write the units into this directory instead of stdout
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,

@@ -32,6 +32,10 @@ pub(crate) fn systemd(session: &Session, args: &Systemd) -> anyhow::Result<i32> 
     let common = Common {
         program: word(&program),
         environment: [variable(environment::STATE_DIR, &state), variable(environment::CACHE_DIR, &cache)].join("\n"),
+        on_failure: match &args.on_failure {
+            Some(unit) => format!("OnFailure={unit}"),
+            None => "# OnFailure=UNIT starts a unit when this fails, or could not begin.".to_owned(),
+        },
     };
     let name = format!("hookward-{}", profile.name);
     let units = [
@@ -57,10 +61,11 @@ pub(crate) fn systemd(session: &Session, args: &Systemd) -> anyhow::Result<i32> 
 struct Common {
     program: String,
     environment: String,
+    on_failure: String,
 }
 
 fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> String {
-    let Common { program, environment } = common;
+    let Common { program, environment, on_failure } = common;
     let hooks: Vec<_> = hooks(config, profile).collect();
     let mut unit = String::new();
     // Writing to a text never fails.
@@ -70,7 +75,7 @@ fn service(common: &Common, config: &Config, profile: &Profile, path: &Path) -> 
     line(format_args!("Description=Backup of the profile {name} by Hookward"));
     line(format_args!("After=network-online.target {RECOVER}"));
     line(format_args!("Wants=network-online.target"));
-    line(format_args!("# OnFailure=UNIT starts a unit when a run fails, or could not begin."));
+    line(format_args!("{on_failure}"));
     line(format_args!("\n[Service]"));
     line(format_args!("Type=oneshot"));
     line(format_args!("{environment}"));
@@ -132,10 +137,10 @@ fn timer(profile: &Profile, calendar: &str) -> String {
 fn recover(common: &Common, config: &Config) -> String {
     let hooks = config.profiles.values().flat_map(|profile| hooks(config, profile));
     let credentials: String = credentials(hooks).map(|line| format!("{line}\n")).collect();
-    let Common { program, environment } = common;
+    let Common { program, environment, on_failure } = common;
     format!(
         "[Unit]\nDescription=What backups owe that ended with the machine, by Hookward\n\
-         After=local-fs.target network-online.target\nWants=network-online.target\n\n\
+         After=local-fs.target network-online.target\nWants=network-online.target\n{on_failure}\n\n\
          [Service]\nType=oneshot\n\
          {environment}\n\
          ExecStart=\"{program}\" recover --wait\n{credentials}KillMode=mixed\nTimeoutStartSec=infinity\n\n\

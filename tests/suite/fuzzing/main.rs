@@ -27,7 +27,7 @@ const CASES: u32 = 4000;
 const VARIABLE: &str = "HOOKWARD_FUZZ_CASES";
 
 /// Where nothing else is said, a target takes no longer.
-const LONGEST: Duration = Duration::from_secs(8);
+const LONGEST: Duration = Duration::from_secs(6);
 
 /// What means something in one of the forms.
 const TOKENS: &[&[u8]] = &[

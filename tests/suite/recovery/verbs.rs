@@ -174,7 +174,7 @@ fn units_are_written_for_a_profile() {
         .replace("grants = { dirs = [{ host = \"@lab@/notes\", guest = \"/notes\", write = true }] }\n", secret);
     let base = BASE.replacen("[profile.p]\n", "[profile.p]\nskip-exit-code = 5\n", 1);
     let lab = lab_with(&base, &[table]);
-    let units = run(&lab, &[], &["systemd", "p", "--on-calendar", "*-*-* 02:00"]);
+    let units = run(&lab, &[], &["systemd", "p", "--on-calendar", "*-*-* 02:00", "--on-failure", "tell@%n.service"]);
     assert_eq!(units.code, 0, "{units:?}");
     let config = lab.path("hookward.toml");
     for line in [
@@ -189,7 +189,9 @@ fn units_are_written_for_a_profile() {
     ] {
         assert!(units.stdout.lines().any(|found| found == line), "{line}: {}", units.stdout);
     }
-    assert_eq!(units.stdout.matches("LoadCredential=").count(), 2, "{}", units.stdout);
+    for line in ["LoadCredential=", "OnFailure=tell@%n.service\n"] {
+        assert_eq!(units.stdout.matches(line).count(), 2, "{}", units.stdout);
+    }
     assert!(units.stdout.contains(&format!("run --config \"{}\" --trigger scheduled --wait p", config.display())));
     fs::create_dir(lab.path("units")).unwrap();
     let dir = lab.path("units");
