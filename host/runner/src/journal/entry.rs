@@ -114,13 +114,13 @@ impl Entry {
     ) -> Result<i64, JournalError> {
         let step = format!("{event} begun");
         self.journal.write(&step, durable, |transaction| {
-            transaction.query_row(
+            let mut begun = transaction.prepare_cached(
                 "INSERT INTO call (run, number, hook, event, attempt, recovered, begun)
                  SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM call WHERE run = ?1
                  RETURNING number",
-                params![self.run, place(hook), event.as_str(), attempt, self.recovered, now()],
-                |row| row.get(0),
-            )
+            )?;
+            let values = params![self.run, place(hook), event.as_str(), attempt, self.recovered, now()];
+            begun.query_row(values, |row| row.get(0))
         })
     }
 
@@ -131,10 +131,9 @@ impl Entry {
         let result = serde_json::to_string(&bounded(call))?;
         let step = format!("{} ended", call.event);
         self.journal.write(&step, Durable::No, |transaction| {
-            transaction.execute(
-                "UPDATE call SET ended = ?3, over = ?4, result = ?5 WHERE run = ?1 AND number = ?2",
-                params![self.run, number, now(), over, result],
-            )
+            let mut ended = transaction
+                .prepare_cached("UPDATE call SET ended = ?3, over = ?4, result = ?5 WHERE run = ?1 AND number = ?2")?;
+            ended.execute(params![self.run, number, now(), over, result])
         })?;
         Ok(())
     }
