@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{
+    ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
+};
 use clap_complete::Shell;
 use hookward_author::Language;
 use hookward_engine::{EventKind, Status, Trigger};
@@ -34,6 +36,31 @@ pub(crate) fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>)
     let mut command = without_empty_variables(Cli::command());
     let matches = command.try_get_matches_from_mut(args)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Arguments that are declared when their subcommand is used: of some hundred, most are
+/// never asked for.
+#[derive(Debug)]
+pub(crate) struct Late<T>(pub(crate) T);
+
+impl<T: Args> Args for Late<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(|command| without_empty_variables(T::augment_args(command)))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        command.defer(|command| without_empty_variables(T::augment_args_for_update(command)))
+    }
+}
+
+impl<T: FromArgMatches> FromArgMatches for Late<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {
@@ -103,7 +130,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run profiles: back up, or run the restic command behind `--`
-    Run(Run),
+    Run(Late<Run>),
     /// Run exactly this restic command behind the gate
     Exec(Exec),
     #[command(flatten)]
@@ -120,7 +147,7 @@ pub(crate) enum Command {
     /// Check the configuration and every component; start nothing
     Validate,
     /// Show what a run would do: hooks, requests, grants, limits, restic's command line
-    Explain(Explain),
+    Explain(Late<Explain>),
     /// Look at hooks, and try them
     #[command(subcommand)]
     Hook(Hook),
@@ -219,12 +246,12 @@ macro_rules! operations {
     ($($(#[$meta:meta])* $variant:ident = $name:literal,)+) => {
         /// A subcommand of restic.
         #[derive(Debug, Subcommand)]
-        pub(crate) enum Operation { $($(#[$meta])* $variant(OnProfiles),)+ }
+        pub(crate) enum Operation { $($(#[$meta])* $variant(Late<OnProfiles>),)+ }
 
         impl Operation {
             /// restic's name of it, and its arguments.
             pub(crate) fn parts(self) -> (&'static str, OnProfiles) {
-                match self { $(Self::$variant(args) => ($name, args),)+ }
+                match self { $(Self::$variant(args) => ($name, args.0),)+ }
             }
         }
     };
@@ -353,7 +380,7 @@ pub(crate) enum Hook {
     /// Show what a component says of itself, exports and asks for, and the grants for it
     Inspect(HookInspect),
     /// Call one hook once, without a backup
-    Call(Box<Call>),
+    Call(Box<Late<Call>>),
     /// Run a component on the record of a call: offline, to the same end
     Replay(Replay),
     /// Try a hook on cases, each an event and what is answered to the hook

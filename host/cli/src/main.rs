@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use hookward_runner::exit;
 
-use crate::args::{COMPILE, Cli, Command, Hook, SUPERVISE};
+use crate::args::{COMPILE, Cli, Command, Hook, Late, SUPERVISE};
 use crate::session::{Problem, Session};
 
 fn main() -> ExitCode {
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 
 fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
     match command {
-        Command::Run(run) => run::profiles(session, &run::What::of(run.restic), run.target),
+        Command::Run(Late(run)) => run::profiles(session, &run::What::of(run.restic), run.target),
         Command::Operation(operation) => {
             let (name, on) = operation.parts();
             run::profiles(session, &run::What::Operation { name, extra: on.restic }, on.target)
@@ -61,11 +61,11 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
         Command::Systemd(systemd) => systemd::systemd(session, &systemd),
         Command::Init(init) => init::init(session, &init),
         Command::Validate => validate::validate(session),
-        Command::Explain(explain) => explain::explain(session, explain),
+        Command::Explain(Late(explain)) => explain::explain(session, explain),
         Command::Hook(Hook::New(new)) => hook::new(session, new),
         Command::Hook(Hook::Build(build)) => hook::build(session, build),
         Command::Hook(Hook::Inspect(inspect)) => hook::inspect(session, &inspect),
-        Command::Hook(Hook::Call(call)) => hook::call(session, &call),
+        Command::Hook(Hook::Call(call)) => hook::call(session, &call.0),
         Command::Hook(Hook::Replay(replay)) => hook::replay(session, &replay),
         Command::Hook(Hook::Test(test)) => hook::test(session, &test),
         Command::Completions { shell } => generate::completions(shell),

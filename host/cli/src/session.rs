@@ -162,12 +162,12 @@ impl Session {
         Ok(Engine::new(options)?)
     }
 
-    /// Two threads, to load components side by side; and a guest that spins must not
-    /// keep timers waiting.
+    /// One thread beside this one: a guest that spins must not keep timers waiting.
+    /// Components are loaded on threads of their own.
     pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
         spare_descriptors().context("this needs more open files than are allowed here (see `ulimit -n`)")?;
         tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(1)
             .enable_all()
             .build()
             .context("cannot start the async runtime")

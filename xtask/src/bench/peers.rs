@@ -143,7 +143,8 @@ fn hookward(session: &Session<'_>, place: &Path, source: &Path) -> anyhow::Resul
 }
 
 fn rustic(session: &Session<'_>, place: &Path, source: &Path, check: &str) -> anyhow::Result<Pair> {
-    let program = tools::rustic(session)?;
+    let program = tools::rustic_program(session);
+    ensure!(session.sh.path_exists(&program), "it could not be built");
     let repository = repository(session, place, "rustic")?;
     let profile = |name: &str, hooks: &str| -> anyhow::Result<String> {
         let text = format!(

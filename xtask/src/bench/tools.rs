@@ -18,19 +18,23 @@ const VIRTUAL: &str = "python";
 /// which say so.
 pub(crate) fn peers(session: &Session<'_>) {
     setup::packages(session.sh, &[("borg", "borgbackup")], "the benchmarks");
-    for (name, installed) in [("rustic", rustic(session).map(drop)), ("Python's", python(session).map(drop))] {
+    for (name, installed) in [("rustic", rustic(session)), ("Python's", python(session).map(drop))] {
         if let Err(error) = installed {
             println!("{name}: {error:#}");
         }
     }
 }
 
-/// rustic: a quarter of an hour to build, once.
-pub(crate) fn rustic(session: &Session<'_>) -> anyhow::Result<PathBuf> {
+/// Where rustic is, once it was built.
+pub(crate) fn rustic_program(session: &Session<'_>) -> PathBuf {
+    session.tools.join("rustic/bin/rustic")
+}
+
+/// A quarter of an hour, once.
+fn rustic(session: &Session<'_>) -> anyhow::Result<()> {
     let Session { sh, tools, .. } = session;
     let (root, build) = (tools.join("rustic"), tools.join("rustic-build"));
-    let program = root.join("bin/rustic");
-    if !sh.path_exists(&program) {
+    if !sh.path_exists(rustic_program(session)) {
         println!("building rustic {RUSTIC}; this takes a quarter of an hour, once");
         cmd!(sh, "cargo install rustic-rs@{RUSTIC} --no-default-features --locked --quiet --root {root}")
             .env("CARGO_TARGET_DIR", &build)
@@ -39,7 +43,7 @@ pub(crate) fn rustic(session: &Session<'_>) -> anyhow::Result<PathBuf> {
         // Gigabytes that nobody needs again.
         sh.remove_path(&build)?;
     }
-    Ok(program)
+    Ok(())
 }
 
 /// Programs in Python, in a virtual environment; returns where they are.

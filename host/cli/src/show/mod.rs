@@ -17,7 +17,9 @@ use hookward_engine::{EventKind, Report, Status};
 use hookward_runner::config::Kind;
 use hookward_runner::observer::{Happening, Observer};
 use hookward_runner::restic::messages::Message;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::bar::Bar;
 use self::text::Line;
@@ -57,20 +59,22 @@ pub(crate) fn set_up(global: &Global) {
         Color::Always => ColorChoice::Always.write_global(),
         Color::Never => ColorChoice::Never.write_global(),
     }
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "hookward_engine=debug,hookward_runner=debug,warn",
-        (false, _) => "hookward_engine=trace,hookward_runner=trace,debug",
+    let (ours, others) = match (global.quiet, global.verbose) {
+        (true, _) => (LevelFilter::ERROR, LevelFilter::ERROR),
+        (false, 0) => (LevelFilter::WARN, LevelFilter::WARN),
+        (false, 1) => (LevelFilter::DEBUG, LevelFilter::WARN),
+        (false, _) => (LevelFilter::TRACE, LevelFilter::DEBUG),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    let filter = Targets::new().with_default(others);
+    let filter = filter.with_target("hookward_engine", ours).with_target("hookward_runner", ours);
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr);
     // It would tell stderr that stderr can't be written, and panic.
     let builder = builder.log_internal_errors(false);
     let colour = anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
     // Fails only if it was set up before, by the same function.
     drop(match global.log_format {
-        LogFormat::Text => builder.without_time().with_target(false).with_ansi(colour).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.without_time().with_target(false).with_ansi(colour).finish().with(filter).try_init(),
+        LogFormat::Json => builder.json().finish().with(filter).try_init(),
     });
 }
 

@@ -73,15 +73,16 @@ impl Write {
 
     pub(super) fn make(&self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<()> {
         match self {
-            Self::CallBegun { call, hook, event, attempt, recovered, at } => transaction.execute(
-                "INSERT INTO call (run, number, hook, event, attempt, recovered, begun)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, number) DO NOTHING",
-                params![run, call, hook, event.as_str(), attempt, recovered, at],
-            ),
-            Self::CallEnded { call, at, over, result, .. } => transaction.execute(
-                "UPDATE call SET ended = ?3, over = ?4, result = ?5 WHERE run = ?1 AND number = ?2",
-                params![run, call, at, over, result],
-            ),
+            // Two for each call: prepared once.
+            Self::CallBegun { call, hook, event, attempt, recovered, at } => transaction
+                .prepare_cached(
+                    "INSERT INTO call (run, number, hook, event, attempt, recovered, begun)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, number) DO NOTHING",
+                )?
+                .execute(params![run, call, hook, event.as_str(), attempt, recovered, at]),
+            Self::CallEnded { call, at, over, result, .. } => transaction
+                .prepare_cached("UPDATE call SET ended = ?3, over = ?4, result = ?5 WHERE run = ?1 AND number = ?2")?
+                .execute(params![run, call, at, over, result]),
             Self::ResticStarted(ResticProcess { pid, start, boot }) => transaction.execute(
                 "UPDATE run SET restic_pid = ?2, restic_start = ?3, boot_id = ?4 WHERE number = ?1",
                 params![run, pid, start.cast_signed(), boot],
