@@ -80,7 +80,7 @@ fn engine() -> &'static Engine {
         std::fs::create_dir_all(&cache).unwrap();
         std::fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let mut options = Options::default();
-        options.cache = Some(Cache::open(cache).unwrap());
+        options.cache = Some(Cache::open(&cache).unwrap());
         Engine::new(options).unwrap()
     })
 }

@@ -20,8 +20,17 @@ package hookward
 
 import (
 	"fmt"
+	"runtime/debug"
 	"unsafe"
 )
+
+// While the host passes something in, nothing may be asked of it, not even the time,
+// which Go's garbage collector wants to know. So it doesn't begin by itself: a hook is
+// called once, and its memory ends with the call. One that makes much garbage says
+// runtime.GC() where it is done with some.
+func init() {
+	debug.SetGCPercent(-1)
+}
 
 var registered func(*Event) error
 

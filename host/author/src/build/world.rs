@@ -34,7 +34,12 @@ impl World {
         let laid_out = if own.join("deps").exists() { None } else { Some(lay_out(&own)?) };
         let dir = laid_out.as_ref().map_or(own.as_path(), TempDir::path).to_owned();
         let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_dir(&dir).map_err(|error| wrong(format!("{error:#}")))?;
+        let pushed = resolve.push_dir(&dir);
+        // With the line, in the file that the author knows.
+        let (package, _) = pushed.map_err(|error| {
+            let told = resolve.render_error(&error);
+            wrong(told.trim_end().replace(&*dir.to_string_lossy(), &own.to_string_lossy()))
+        })?;
         let id = resolve.select_world(&[package], None).map_err(|error| wrong(format!("{error:#}")))?;
         Ok(Self { dir, resolve, id, _laid_out: laid_out })
     }
