@@ -48,6 +48,7 @@ pub(crate) fn replay(session: &Session, args: &args::Replay) -> anyhow::Result<i
             "identical": replay.is_identical(),
             "cut": replay.cut,
             "ended-outside": replay.ended_outside,
+            "secrets": replay.secrets,
             "calls": replay.calls,
             "hook": record.hook(),
             "recorded": record.recorded(),
@@ -100,6 +101,13 @@ fn tell(record: &CallRecord, replay: &Replay, other: Option<&Path>) -> anyhow::R
         output::result(bad(&format!("another {}", difference.what)))?;
         output::result(format_args!("  recorded: {}", difference.recorded))?;
         output::result(format_args!("  now:      {}", difference.replayed))?;
+    }
+    if let ([difference], None, true) = (differences.as_slice(), divergence, replay.secrets)
+        && difference.what == "fuel"
+    {
+        output::result(
+            "  all else is the same: the hook looked into a secret, in whose place the record has another text",
+        )?;
     }
     if !replay.is_identical() {
         return Ok(());

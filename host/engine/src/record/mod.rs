@@ -145,6 +145,8 @@ pub struct Replay {
     pub differences: Vec<Difference>,
     /// It came to the place where the record was cut: what was after it is not known.
     pub cut: bool,
+    /// The hook was given a secret, and in this replay what stands in its place.
+    pub secrets: bool,
     /// The record's call was ended from outside, by a timeout, say: it is the same as
     /// far as it goes.
     pub ended_outside: bool,
@@ -363,14 +365,27 @@ impl Component {
         } else {
             differences(recorded, &replayed, outside.is_some())
         };
-        Ok(Replay { report, log, calls: made, divergence, differences, cut, ended_outside: outside.is_some() })
+        let (secrets, ended_outside) = (stand_ins(entries).next().is_some(), outside.is_some());
+        Ok(Replay { report, log, calls: made, divergence, differences, cut, secrets, ended_outside })
     }
+}
+
+/// With three asterisks for each longer run: a text that the mask has been over has so
+/// many for a secret, and an answer of the record as many as the secret had bytes.
+fn shortened(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '*' || !short.ends_with("***") {
+            short.push(c);
+        }
+    }
+    short
 }
 
 fn differences(recorded: &End, replayed: &End, outside: bool) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut compare = |what: &'static str, recorded: String, replayed: String| {
-        if recorded != replayed {
+        if shortened(&recorded) != shortened(&replayed) {
             differences.push(Difference { what, recorded, replayed });
         }
     };
@@ -394,7 +409,7 @@ fn differences(recorded: &End, replayed: &End, outside: bool) -> Vec<Difference>
         before.truncate(both);
         now.truncate(both);
     }
-    let first = before.iter().zip(&now).position(|(before, now)| before != now);
+    let first = before.iter().zip(&now).position(|(before, now)| shortened(before) != shortened(now));
     if first.is_some() || before.len() != now.len() {
         let at = first.unwrap_or(before.len().min(now.len()));
         let line = |lines: &[String]| lines.get(at).cloned().unwrap_or_else(|| "nothing more".to_owned());
