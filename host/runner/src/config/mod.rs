@@ -6,13 +6,14 @@
 //! components that it names. A key that is accepted here has a meaning.
 //!
 //! `${VAR}` is expanded in `repository.url`, `password-file`, `sources`,
-//! `component`, `dirs.host`, a secret's `file` and `restic.binary`, and nowhere else; an undefined
+//! `component`, `vendor`, `keys`, `ca-file`, `dirs.host`, a secret's `file` and `restic.binary`, and nowhere else; an undefined
 //! variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
 //! sign. In all of these but the url, a leading `~/` is the home directory, and
 //! a relative path starts at the file that has it (a `restic.binary` without a
 //! slash is looked for in `PATH`).
 
 mod alone;
+mod components;
 mod diagnostic;
 mod find;
 mod grants;
@@ -22,6 +23,7 @@ mod parse;
 mod resolve;
 mod schema;
 mod secrets;
+mod source;
 mod template;
 mod value;
 
@@ -37,10 +39,12 @@ use hookward_engine::{
 use serde::{Deserialize, Serialize};
 
 pub use self::alone::grants_from_text;
+pub use self::components::{ComponentSettings, SignatureSpec};
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
 pub use self::hook::hook_settings;
 pub use self::schema::json_schema;
+pub use self::source::Source;
 pub use self::template::TEMPLATE;
 
 /// The version of the format that this version of Hookward reads.
@@ -95,6 +99,8 @@ pub struct Config {
     pub hooks: Vec<HookSpec>,
     /// How long the journal keeps what is over.
     pub journal: Retention,
+    /// How components are got.
+    pub components: ComponentSettings,
 }
 
 impl Config {
@@ -232,9 +238,8 @@ pub struct HookSpec {
     pub name: String,
     /// Where it stands.
     pub scope: Scope,
-    /// File of the component, absolute. Not looked at yet.
-    #[serde(with = "hookward_engine::event::path")]
-    pub component: PathBuf,
+    /// Where the component comes from.
+    pub component: Source,
     /// Where the component is named.
     pub component_location: Location,
     /// The only component that is accepted.

@@ -12,7 +12,7 @@ use super::diagnostic::{ConfigError, Diagnostic, Place, suggest};
 use super::load::Loaded;
 use super::schema::{self, At};
 use super::value::Checker;
-use super::{Config, Password, Profile, Repository, ResticSettings, Retention, hook};
+use super::{ComponentSettings, Config, Password, Profile, Repository, ResticSettings, Retention, components, hook};
 
 /// The environment.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -26,6 +26,7 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         profiles: BTreeMap::new(),
         hooks: Vec::new(),
         journal: Retention::default(),
+        components: ComponentSettings { base: components::base(files), ..ComponentSettings::default() },
     };
 
     let mut limits = Limits::default();
@@ -49,6 +50,15 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
             keep: keep.as_ref().and_then(|keep| check.duration("keep", keep)).unwrap_or(default.keep),
             keep_runs: keep_runs.unwrap_or(default.keep_runs),
         };
+    }
+
+    if let Some((loaded, table)) = once(files, "[components]", |file| file.components.as_ref(), &mut errors) {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        components::components(check, table.get(), &mut config.components);
+    }
+    for (loaded, at, registry) in defined(files, "registry", |file| &file.registry, &mut errors).values() {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        components::registry(check, at, registry, &mut config.components);
     }
 
     // Names first: a profile may stand before its repository.
