@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hookward_engine::{Status, Trigger};
-use hookward_runner::config::{Config, Retention};
+use hookward_engine::{Engine, Status, Trigger};
+use hookward_runner::components::Components;
+use hookward_runner::config::{ComponentSettings, Config, Retention};
 use hookward_runner::exit;
 use hookward_runner::interrupt::{Interrupt, Interrupts, Step};
 use hookward_runner::journal::Journal;
@@ -123,6 +124,7 @@ struct Runner<'a> {
     states: States,
     journal: Journal,
     retention: Retention,
+    settings: ComponentSettings,
 }
 
 impl<'a> Runner<'a> {
@@ -135,6 +137,7 @@ impl<'a> Runner<'a> {
             states: session.states(),
             journal: session.journal(),
             retention: config.journal,
+            settings: config.components.clone(),
         })
     }
 
@@ -150,7 +153,8 @@ impl<'a> Runner<'a> {
 
     async fn run_all(&self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
         let watch = tokio::spawn(watch(self.interrupts.clone(), Arc::clone(&self.show)));
-        let engine = plans.iter().any(Plan::calls_hooks).then(|| self.session.engine()).transpose()?;
+        let host = || anyhow::Ok((self.session.engine()?, self.session.components(&self.settings)?));
+        let host = plans.iter().any(Plan::calls_hooks).then(host).transpose()?;
         let (mut failed, mut skipped) = (None, None);
         let mut runs: Vec<RunReport> = Vec::new();
         let mut errors = Vec::new();
@@ -163,7 +167,7 @@ impl<'a> Runner<'a> {
             // A signal in one run is for those behind it too: none of them begins.
             let ended = match self.interrupts.first().filter(|_| !first) {
                 Some(Interrupt { signal, .. }) => Err(Problem::Cancelled { signal }),
-                None => self.run_one(plan, engine.as_ref()).await,
+                None => self.run_one(plan, host.as_ref()).await,
             };
             first = false;
             match ended {
@@ -200,12 +204,13 @@ impl<'a> Runner<'a> {
         Ok(code)
     }
 
-    async fn run_one(&self, plan: Plan, engine: Option<&hookward_engine::Engine>) -> Result<RunReport, Problem> {
-        let prepared = match engine {
-            Some(engine) => {
+    async fn run_one(&self, plan: Plan, host: Option<&(Engine, Components)>) -> Result<RunReport, Problem> {
+        let prepared = match host {
+            Some((engine, components)) => {
                 let stop = self.interrupts.step(Step::Stop);
                 // Compiling may take minutes; a child that does so ends with its future.
-                let prepared = stop.run_until_cancelled(Prepared::new(plan, engine, &self.states)).await;
+                let prepared = Prepared::new(plan, engine, &self.states, components);
+                let prepared = stop.run_until_cancelled(prepared).await;
                 let cancelled = || Problem::Cancelled { signal: self.signal() };
                 prepared.ok_or_else(cancelled)?.map_err(Problem::Unusable)?
             }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use hookward_engine::{Cache, Compiler, Engine, Failure, Limits, Options, Supervisor};
-use hookward_runner::config::{self, Config, ConfigError, Diagnostic, NotFound};
+use hookward_registry::lock::LockFileError;
+use hookward_runner::components::{Components, Reach, Unlocked};
+use hookward_runner::config::{self, ComponentSettings, Config, ConfigError, Diagnostic, NotFound, Source};
 use hookward_runner::exit;
 use hookward_runner::journal::{Journal, JournalError, NoSuchRun};
 use hookward_runner::lock::LockError;
@@ -43,8 +45,20 @@ pub(crate) enum Problem {
     NoSuchRun(#[from] NoSuchRun),
     #[error("cancelled by {signal}; no hook was called, and restic was not started")]
     Cancelled { signal: Signal },
-    #[error("the hook can't be used: {}", unusable(file, failure))]
+    #[error("the hook can't be used: {}", unusable(&Source::File(file.clone()), failure))]
     Component { file: PathBuf, failure: Failure },
+    #[error(transparent)]
+    Lock(#[from] LockFileError),
+    #[error("nothing was written, since not every component can be locked:\n{}", lines(.0))]
+    Unlocked(Vec<Unlocked>),
+    #[error("{0}")]
+    NotNamed(String),
+    #[error("{0}")]
+    Registry(String),
+}
+
+fn lines(unlocked: &[Unlocked]) -> String {
+    unlocked.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl Problem {
@@ -52,7 +66,7 @@ impl Problem {
         match self {
             Self::Run(RunError::Lock(LockError::Held { .. })) => exit::LOCKED,
             // The command line is wrong.
-            Self::NoSuchRun(_) => 2,
+            Self::NoSuchRun(_) | Self::NotNamed(_) => 2,
             Self::GiveUp(_) => exit::LOCKED,
             Self::Cancelled { signal } => 128 + *signal as i32,
             _ => exit::UNUSABLE,
@@ -127,6 +141,12 @@ impl Session {
 
     pub(crate) fn cache_dir(&self) -> PathBuf {
         self.global.cache_dir.clone().unwrap_or_else(environment::cache_dir)
+    }
+
+    /// What gets the components of a configuration.
+    pub(crate) fn components(&self, settings: &ComponentSettings) -> Result<Components, Problem> {
+        let reach = Reach { offline: self.global.offline, locked: self.global.locked };
+        Ok(Components::new(settings, &self.cache_dir(), reach)?)
     }
 
     /// The engine, with its cache if that can be used. Components are compiled in a
