@@ -55,6 +55,7 @@ pub(crate) fn restic(sh: &Shell) -> anyhow::Result<()> {
 /// that have them.
 const COUNTERPARTS: &[(&str, &str)] = &[
     ("/bin/busybox", "busybox-static"),
+    ("docker-registry", "docker-registry"),
     ("mariadb-dump", "mariadb-client"),
     ("mariadbd", "mariadb-server-core"),
     ("mkfs.btrfs", "btrfs-progs"),

@@ -1,11 +1,13 @@
 //! The command line: declared once, for parsing, help, completions and man page.
 
+mod registry;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{
     ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
@@ -14,6 +16,7 @@ use hookward_author::Language;
 use hookward_engine::{EventKind, Status, Trigger};
 use hookward_runner::records::Records;
 
+pub(crate) use self::registry::{Lock, Pull, Push, Sign, Vendor, Verify};
 use crate::environment;
 
 /// Runs restic behind a gate of sandboxed hooks.
@@ -107,9 +110,15 @@ pub(crate) struct Global {
     /// Directory of locks, the journal and the state of hooks
     #[arg(long, global = true, value_name = "DIR", env = environment::STATE_DIR, value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
-    /// Directory of compiled components
+    /// Directory of compiled and of pulled components
     #[arg(long, global = true, value_name = "DIR", env = environment::CACHE_DIR, value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Ask no registry
+    #[arg(long, global = true, env = environment::OFFLINE, value_parser = FalseyValueParser::new())]
+    pub(crate) offline: bool,
+    /// Refuse components that are not in hookward.lock
+    #[arg(long, global = true, env = environment::LOCKED, value_parser = FalseyValueParser::new())]
+    pub(crate) locked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -148,6 +157,16 @@ pub(crate) enum Command {
     Validate,
     /// Show what a run would do: hooks, requests, grants, limits, restic's command line
     Explain(Late<Explain>),
+    /// Write hookward.lock: what each component of the configuration is, by its digest
+    Lock(Lock),
+    /// Copy every component into a directory, for machines without a network
+    Vendor(Vendor),
+    /// The same as `hook push`
+    #[command(hide = true)]
+    Push(Push),
+    /// The same as `hook pull`
+    #[command(hide = true)]
+    Pull(Pull),
     /// Look at hooks, and try them
     #[command(subcommand)]
     Hook(Hook),
@@ -385,6 +404,14 @@ pub(crate) enum Hook {
     Replay(Replay),
     /// Try a hook on cases, each an event and what is answered to the hook
     Test(Test),
+    /// Push a component to a registry
+    Push(Push),
+    /// Pull a component from a registry into a file
+    Pull(Pull),
+    /// Sign a component: a file, or what a registry has
+    Sign(Sign),
+    /// Check who has signed a component
+    Verify(Verify),
 }
 
 #[derive(Debug, Args)]

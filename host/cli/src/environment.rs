@@ -10,8 +10,14 @@ pub(crate) const CONFIG: &str = "HOOKWARD_CONFIG";
 pub(crate) const PROFILE: &str = "HOOKWARD_PROFILE";
 /// The directory of locks.
 pub(crate) const STATE_DIR: &str = "HOOKWARD_STATE_DIR";
-/// The directory of compiled components.
+/// The directory of compiled and of pulled components.
 pub(crate) const CACHE_DIR: &str = "HOOKWARD_CACHE_DIR";
+/// Whether no registry may be asked.
+pub(crate) const OFFLINE: &str = "HOOKWARD_OFFLINE";
+/// Whether all components have to be in the lock.
+pub(crate) const LOCKED: &str = "HOOKWARD_LOCKED";
+/// The password of a private key: the variable of cosign.
+pub(crate) const KEY_PASSWORD: &str = "COSIGN_PASSWORD";
 /// What starts the run: `manual`, `scheduled` or `api`.
 pub(crate) const TRIGGER: &str = "HOOKWARD_TRIGGER";
 

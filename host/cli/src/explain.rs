@@ -29,7 +29,8 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
     let plan = Plan::new(&config, &request).map_err(Problem::from)?;
     let prepared = if plan.calls_hooks() {
         let runtime = session.runtime()?;
-        let prepared = runtime.block_on(Prepared::to_explain(plan, &session.engine()?, &session.states()));
+        let (engine, components) = (session.engine()?, session.components(&config.components)?);
+        let prepared = runtime.block_on(Prepared::to_explain(plan, &engine, &session.states(), &components));
         runtime.shutdown_background();
         prepared
     } else {
@@ -133,7 +134,7 @@ fn gate(out: &mut String, prepared: &Prepared) -> std::fmt::Result {
 
 fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure>) -> std::fmt::Result {
     writeln!(out, "\nhook \"{}\" ({}, {})  {}", spec.name, spec.scope, spec.kind, spec.location)?;
-    writeln!(out, "  component   {}", spec.component.display())?;
+    writeln!(out, "  component   {}", spec.component)?;
     match hook {
         Ok(hook) => {
             let inspection = hook.component().inspection();

@@ -6,8 +6,10 @@ mod explain;
 mod generate;
 mod hook;
 mod init;
+mod lock;
 mod output;
 mod recover;
+mod registry;
 mod run;
 mod runs;
 mod session;
@@ -15,6 +17,7 @@ mod shim;
 mod show;
 mod systemd;
 mod validate;
+mod vendor;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -68,6 +71,12 @@ fn dispatch(session: &Session, command: Command) -> anyhow::Result<i32> {
         Command::Hook(Hook::Call(call)) => hook::call(session, &call.0),
         Command::Hook(Hook::Replay(replay)) => hook::replay(session, &replay),
         Command::Hook(Hook::Test(test)) => hook::test(session, &test),
+        Command::Lock(lock) => lock::lock(session, &lock),
+        Command::Vendor(vendor) => vendor::vendor(session, &vendor),
+        Command::Push(push) | Command::Hook(Hook::Push(push)) => registry::push(session, &push),
+        Command::Pull(pull) | Command::Hook(Hook::Pull(pull)) => registry::pull(session, &pull),
+        Command::Hook(Hook::Sign(sign)) => registry::sign(session, &sign),
+        Command::Hook(Hook::Verify(verify)) => registry::verify(session, &verify),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { dir } => generate::man(dir.as_deref()),
         Command::Schema => generate::schema(),

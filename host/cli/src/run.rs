@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hookward_engine::{Status, Trigger};
-use hookward_runner::config::{Config, Retention};
+use hookward_engine::{Engine, Status, Trigger};
+use hookward_runner::components::Components;
+use hookward_runner::config::{ComponentSettings, Config, Retention};
 use hookward_runner::exit;
 use hookward_runner::interrupt::{Interrupt, Interrupts, Step};
 use hookward_runner::journal::Journal;
@@ -135,6 +136,7 @@ struct Runner<'a> {
     states: States,
     journal: Journal,
     retention: Retention,
+    settings: ComponentSettings,
 }
 
 impl<'a> Runner<'a> {
@@ -147,6 +149,7 @@ impl<'a> Runner<'a> {
             states: session.states(),
             journal: session.journal(),
             retention: config.journal,
+            settings: config.components.clone(),
         })
     }
 
@@ -162,7 +165,7 @@ impl<'a> Runner<'a> {
 
     async fn run_all(&self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
         let watch = tokio::spawn(watch(self.interrupts.clone(), Arc::clone(&self.show)));
-        let engine = plans.iter().any(Plan::calls_hooks).then(|| self.session.engine()).transpose()?;
+        let host = if plans.iter().any(Plan::calls_hooks) { Some(self.host().await?) } else { None };
         let (mut failed, mut skipped) = (None, None);
         let mut runs: Vec<RunReport> = Vec::new();
         let mut errors = Vec::new();
@@ -178,7 +181,7 @@ impl<'a> Runner<'a> {
             // A signal in one run is for those behind it too: none of them begins.
             let ended = match self.interrupts.first().filter(|_| !first) {
                 Some(Interrupt { signal, .. }) => Err(Problem::Cancelled { signal }),
-                None => self.run_one(plan, engine.as_ref()).await,
+                None => self.run_one(plan, host.as_ref()).await,
             };
             first = false;
             match ended {
@@ -215,17 +218,36 @@ impl<'a> Runner<'a> {
         Ok(code)
     }
 
-    async fn run_one(&self, plan: Plan, engine: Option<&hookward_engine::Engine>) -> Result<RunReport, Problem> {
-        let prepared = match engine {
-            Some(engine) => {
+    /// What loads the hooks. Where the lock can't be read nothing new is started, and what
+    /// earlier runs owe is paid all the same.
+    async fn host(&self) -> anyhow::Result<(Engine, Components)> {
+        let engine = self.session.engine()?;
+        match self.session.components(&self.settings) {
+            Ok(components) => Ok((engine, components)),
+            Err(problem) => {
+                self.pay_due(&engine).await;
+                Err(problem.into())
+            }
+        }
+    }
+
+    /// Pays what earlier runs owe, though nothing new can start.
+    async fn pay_due(&self, engine: &Engine) {
+        let records = self.running.recording.records();
+        recover::due_within(self.session, engine, &self.interrupts, &self.show, records.as_ref()).await;
+    }
+
+    async fn run_one(&self, plan: Plan, host: Option<&(Engine, Components)>) -> Result<RunReport, Problem> {
+        let prepared = match host {
+            Some((engine, components)) => {
                 let stop = self.interrupts.step(Step::Stop);
                 // Compiling may take minutes; a child that does so ends with its future.
-                let prepared = stop.run_until_cancelled(Prepared::new(plan, engine, &self.states)).await;
+                let prepared = Prepared::new(plan, engine, &self.states, components);
+                let prepared = stop.run_until_cancelled(prepared).await;
                 match prepared {
                     Some(Ok(prepared)) => prepared,
                     Some(Err(unusable)) => {
-                        let records = self.running.recording.records();
-                        recover::due_within(self.session, engine, &self.interrupts, &self.show, records.as_ref()).await;
+                        self.pay_due(engine).await;
                         return Err(Problem::Unusable(unusable));
                     }
                     None => return Err(Problem::Cancelled { signal: self.signal() }),

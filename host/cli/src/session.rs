@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use hookward_engine::{Cache, Compiler, Digest, Engine, Failure, Limits, Options, RecordError, Supervisor};
-use hookward_runner::config::{self, Config, ConfigError, Diagnostic, NotFound};
+use hookward_registry::lock::LockFileError;
+use hookward_runner::components::{Components, Reach, Unlocked};
+use hookward_runner::config::{self, ComponentSettings, Config, ConfigError, Diagnostic, NotFound, Source};
 use hookward_runner::exit;
 use hookward_runner::journal::{Journal, JournalError, NoSuchRun};
 use hookward_runner::lock::LockError;
@@ -47,7 +49,7 @@ pub(crate) enum Problem {
     Usage(String),
     #[error(transparent)]
     MissingTool(hookward_author::BuildError),
-    #[error("the hook can't be used: {}", unusable(file, failure))]
+    #[error("the hook can't be used: {}", unusable(&Source::File(file.clone()), failure))]
     Component { file: PathBuf, failure: Failure },
     #[error("the record {} can't be used: {error}", file.display())]
     Record { file: PathBuf, error: RecordError },
@@ -59,6 +61,18 @@ pub(crate) enum Problem {
     NoComponent { record: PathBuf, digest: Option<Digest> },
     #[error("{0}")]
     Cases(String),
+    #[error(transparent)]
+    Lock(#[from] LockFileError),
+    #[error("nothing was written, since not every component can be locked:\n{}", lines(.0))]
+    Unlocked(Vec<Unlocked>),
+    #[error("{0}")]
+    NotNamed(String),
+    #[error("{0}")]
+    Registry(String),
+}
+
+fn lines(unlocked: &[Unlocked]) -> String {
+    unlocked.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl Problem {
@@ -66,7 +80,7 @@ impl Problem {
         match self {
             Self::Run(RunError::Lock(LockError::Held { .. })) => exit::LOCKED,
             // The command line is wrong.
-            Self::NoSuchRun(_) | Self::Usage(_) => 2,
+            Self::NoSuchRun(_) | Self::Usage(_) | Self::NotNamed(_) => 2,
             Self::GiveUp(_) => exit::LOCKED,
             Self::Cancelled { signal } => 128 + *signal as i32,
             _ => exit::UNUSABLE,
@@ -141,6 +155,12 @@ impl Session {
 
     pub(crate) fn cache_dir(&self) -> PathBuf {
         self.global.cache_dir.clone().unwrap_or_else(environment::cache_dir)
+    }
+
+    /// What gets the components of a configuration.
+    pub(crate) fn components(&self, settings: &ComponentSettings) -> Result<Components, Problem> {
+        let reach = Reach { offline: self.global.offline, locked: self.global.locked };
+        Ok(Components::new(settings, &self.cache_dir(), reach)?)
     }
 
     /// The engine, with its cache if that can be used. Components are compiled in a

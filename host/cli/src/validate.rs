@@ -25,7 +25,8 @@ pub(crate) fn validate(session: &Session) -> anyhow::Result<i32> {
         Vec::new()
     } else {
         let runtime = session.runtime()?;
-        let unusable = runtime.block_on(prepare::check(&hooks, &session.engine()?, &session.states()));
+        let (engine, components) = (session.engine()?, session.components(&config.components)?);
+        let unusable = runtime.block_on(prepare::check(&hooks, &engine, &session.states(), &components));
         runtime.shutdown_background();
         unusable
     };

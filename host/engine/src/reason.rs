@@ -55,6 +55,12 @@ pub enum Reason {
     Unreadable,
     /// The component isn't the one that was pinned.
     Digest,
+    /// The component can't be had from its registry.
+    Registry,
+    /// The component isn't locked, or not as the configuration has it.
+    Lock,
+    /// Nobody has signed the component whose signature it needs.
+    Signature,
     /// The component's file holds nothing.
     Empty,
     /// The component's file is no WebAssembly.
@@ -114,6 +120,9 @@ impl Reason {
             Self::StateSize => "state-size",
             Self::Unreadable => "unreadable",
             Self::Digest => "digest",
+            Self::Registry => "registry",
+            Self::Lock => "lock",
+            Self::Signature => "signature",
             Self::Empty => "empty",
             Self::NotWasm => "not-wasm",
             Self::CoreModule => "core-module",

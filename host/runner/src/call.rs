@@ -108,7 +108,7 @@ async fn once(ready: &Ready, event: &Event, stop: &CancellationToken, observer: 
             let report = match &ready.records {
                 None => hook.call(event, sink, stop).await,
                 Some(records) => {
-                    let (report, kept) = records.call(spec, hook, event, sink, stop).await;
+                    let (report, kept) = records.call(ready, hook, event, sink, stop).await;
                     match kept {
                         Kept::File(file) => call.record = Some(file),
                         Kept::Nothing => {}

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
@@ -11,7 +11,8 @@ use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, Pl
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::config::{GrantSpec, HookSpec, Kind, Location};
+use crate::components::Components;
+use crate::config::{GrantSpec, HookSpec, Kind, Location, Source};
 use crate::plan::{Plan, in_order};
 use crate::records::Records;
 use crate::state::States;
@@ -34,6 +35,8 @@ pub struct Prepared {
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) spec: Arc<HookSpec>,
+    /// The file that the component was read from; none if it could not be.
+    pub(crate) file: Option<PathBuf>,
     pub(crate) hook: Result<Hook, Failure>,
     /// Where its calls are recorded, if they are.
     pub(crate) records: Option<Records>,
@@ -58,8 +61,8 @@ pub struct UnusableHook {
     pub kind: Kind,
     /// The line that the failure is about.
     pub location: Location,
-    /// The component's file.
-    pub component: PathBuf,
+    /// Where the component comes from.
+    pub component: Source,
     /// What is wrong.
     pub failure: Failure,
 }
@@ -72,19 +75,21 @@ impl std::fmt::Display for UnusableHook {
     }
 }
 
-/// Why a component can't be used, with its file unless the failure names it.
+/// Why a component can't be used, with its name unless the failure has it.
 #[must_use]
-pub fn unusable(component: &Path, failure: &Failure) -> String {
-    let file = component.display().to_string();
-    let subject = if failure.message.contains(&file) { String::new() } else { format!("{file}: ") };
+pub fn unusable(component: &Source, failure: &Failure) -> String {
+    let name = component.to_string();
+    let subject = if failure.message.contains(&name) { String::new() } else { format!("{name}: ") };
     format!("{subject}{failure} [{}]", failure.reason)
 }
 
 /// What to do about a component that can't be used, where its failure doesn't say.
-fn help(reason: Reason) -> Option<&'static str> {
+pub(crate) fn help(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::ImportNotGranted => "add it to the hook's `grants`; `hookward hook inspect` lists all that it asks for",
         Reason::Unreadable => "correct the path, or put the component there",
+        Reason::Lock => "`hookward lock` writes what is missing, `hookward lock --update` takes what has changed",
+        Reason::Signature => "have it signed (`hookward hook sign`), or correct the keys in the configuration",
         Reason::Digest => "if the new component is meant, pin its digest; if not, put the pinned one back",
         Reason::Empty | Reason::NotWasm | Reason::Truncated | Reason::Invalid => {
             "name the component's file; `hookward hook inspect` looks into one"
@@ -99,9 +104,9 @@ impl Prepared {
     ///
     /// # Errors
     /// When a hook that isn't optional can't be called.
-    pub async fn new(plan: Plan, engine: &Engine, states: &States) -> Result<Self, Unusable> {
+    pub async fn new(plan: Plan, engine: &Engine, states: &States, components: &Components) -> Result<Self, Unusable> {
         let mask = Mask::default();
-        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, states, &mask)).await;
+        let hooks = load(&plan.hooks, engine, Some(components), &Surroundings::of(&plan, states, &mask)).await;
         let unusable: Vec<_> = unusable_hooks(&hooks).filter(|hook| hook.kind != Kind::Optional).collect();
         if !unusable.is_empty() {
             return Err(Unusable { hooks: unusable });
@@ -111,9 +116,9 @@ impl Prepared {
 
     /// Loads the components of a plan that is only going to be looked at: a hook that
     /// can't be called is told as such.
-    pub async fn to_explain(plan: Plan, engine: &Engine, states: &States) -> Self {
+    pub async fn to_explain(plan: Plan, engine: &Engine, states: &States, components: &Components) -> Self {
         let mask = Mask::default();
-        let hooks = load(&plan.hooks, engine, &Surroundings::of(&plan, states, &mask)).await;
+        let hooks = load(&plan.hooks, engine, Some(components), &Surroundings::of(&plan, states, &mask)).await;
         Self { plan, hooks, mask, host: Some((engine.clone(), states.clone())) }
     }
 
@@ -143,10 +148,10 @@ impl Prepared {
 }
 
 /// Every hook of the list that can't be called, optional ones too.
-pub async fn check(hooks: &[HookSpec], engine: &Engine, states: &States) -> Vec<UnusableHook> {
+pub async fn check(hooks: &[HookSpec], engine: &Engine, states: &States, components: &Components) -> Vec<UnusableHook> {
     let mask = Mask::default();
     let surroundings = Surroundings { profile: None, fixed_sources: None, states, mask: &mask, records: None };
-    unusable_hooks(&load(hooks, engine, &surroundings).await).collect()
+    unusable_hooks(&load(hooks, engine, Some(components), &surroundings).await).collect()
 }
 
 /// Loads the components of hooks that were kept, each as its copy: `component` and
@@ -159,14 +164,20 @@ pub(crate) async fn restore(
     mask: &Mask,
     records: Option<&Records>,
 ) -> Vec<Ready> {
-    load(hooks, engine, &Surroundings { profile, fixed_sources: None, states, mask, records }).await
+    load(hooks, engine, None, &Surroundings { profile, fixed_sources: None, states, mask, records }).await
 }
 
 /// Loads the components, each once, and as many side by side as there are processors:
 /// mapping an image takes a part of a millisecond, compiling one takes hundreds, and
-/// memory.
-async fn load(hooks: &[HookSpec], engine: &Engine, surroundings: &Surroundings<'_>) -> Vec<Ready> {
-    type Key = (PathBuf, Option<Digest>);
+/// memory. Without `components` they are copies of our own, which nobody else has a say
+/// in.
+async fn load(
+    hooks: &[HookSpec],
+    engine: &Engine,
+    components: Option<&Components>,
+    surroundings: &Surroundings<'_>,
+) -> Vec<Ready> {
+    type Key = (Source, Option<Digest>);
     let key = |spec: &HookSpec| -> Key { (spec.component.clone(), spec.digest) };
     // Ends its tasks when it is dropped, and with them their compilers.
     let mut loading = JoinSet::new();
@@ -176,11 +187,17 @@ async fn load(hooks: &[HookSpec], engine: &Engine, surroundings: &Surroundings<'
     for spec in hooks {
         if begun.insert(key(spec)) {
             let (engine, key, limits) = (engine.clone(), key(spec), spec.limits.clone());
-            let turns = Arc::clone(&turns);
+            let (components, turns) = (components.cloned(), Arc::clone(&turns));
             loading.spawn(async move {
                 // An error: it is closed, which nobody does.
                 let _turn = turns.acquire().await;
-                let component = engine.load_file(&key.0, key.1, &limits).await;
+                let component = match (&components, &key.0) {
+                    (Some(components), source) => components.load(&engine, source, key.1, &limits).await,
+                    (None, Source::File(path)) => {
+                        engine.load_file(path, key.1, &limits).await.map(|component| (component, path.clone()))
+                    }
+                    (None, source) => Err(Failure::new(Reason::Host, format!("{source} is no copy of our own"))),
+                };
                 (key, component)
             });
         }
@@ -192,9 +209,10 @@ async fn load(hooks: &[HookSpec], engine: &Engine, surroundings: &Surroundings<'
     let ready = |spec: &HookSpec| {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
-        let component: Result<Component, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let hook = component.and_then(|component| component.hook(spec.limits.clone(), surroundings.grants(spec)));
-        Ready { spec: Arc::new(spec.clone()), hook, records: surroundings.records.cloned() }
+        let loaded: Result<(Component, PathBuf), Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
+        let file = loaded.as_ref().ok().map(|(_, file)| file.clone());
+        let hook = loaded.and_then(|(component, _)| component.hook(spec.limits.clone(), surroundings.grants(spec)));
+        Ready { spec: Arc::new(spec.clone()), file, hook, records: surroundings.records.cloned() }
     };
     hooks.iter().map(ready).collect()
 }

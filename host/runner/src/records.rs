@@ -9,6 +9,7 @@ use hookward_engine::log::Sink;
 use hookward_engine::{CancellationToken, Event, Hook, Origin, RecordError, Report};
 
 use crate::config::HookSpec;
+use crate::prepare::Ready;
 
 /// What the name of a record's file ends with.
 pub const EXTENSION: &str = "hookrecord";
@@ -40,13 +41,14 @@ impl Records {
     /// Calls a hook, and keeps the record if it is one to be kept.
     pub(crate) async fn call(
         &self,
-        spec: &HookSpec,
+        ready: &Ready,
         hook: &Hook,
         event: &Event,
         sink: Arc<dyn Sink>,
         stop: &CancellationToken,
     ) -> (Report, Kept) {
-        let origin = Origin { hook: Some(&spec.name), file: Some(&spec.component) };
+        let spec = &ready.spec;
+        let origin = Origin { hook: Some(&spec.name), file: ready.file.as_deref() };
         let (report, record) = hook.record(event, sink, stop, origin).await;
         if self.failed_only && report.result.is_ok() {
             return (report, Kept::Nothing);

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use self::duty::GiveUpError;
 use crate::call::{Keep, call};
-use crate::config::{HookSpec, Kind};
+use crate::config::{HookSpec, Kind, Source};
 use crate::exit;
 use crate::fault;
 use crate::interrupt::{Interrupts, Step};
@@ -277,7 +277,7 @@ impl Recovery<'_> {
         let kept = |place: &usize| -> Option<(usize, HookSpec)> {
             let kept = run.plan.hooks.get(*place)?;
             let digest = kept.component?;
-            let component = self.journal.component(&digest);
+            let component = Source::File(self.journal.component(&digest));
             Some((*place, HookSpec { component, digest: Some(digest), ..kept.spec.clone() }))
         };
         let (places, specs): (Vec<_>, Vec<_>) = places.iter().filter_map(kept).unzip();

@@ -61,14 +61,14 @@ impl Received {
 pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Answer {
     /// This status, and this body.
     #[must_use]
-    pub fn new(status: u16, body: &str) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_owned() }
+    pub fn new(status: u16, body: impl AsRef<[u8]>) -> Self {
+        Self { status, headers: Vec::new(), body: body.as_ref().to_owned() }
     }
 
     /// The same with a header.
@@ -156,8 +156,8 @@ impl Shared {
         for (name, value) in &answer.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        text.push_str(&format!("content-length: {}\r\n\r\n{}", answer.body.len(), answer.body));
-        stream.get_mut().write_all(text.as_bytes())?;
+        text.push_str(&format!("content-length: {}\r\n\r\n", answer.body.len()));
+        stream.get_mut().write_all(&[text.as_bytes(), &answer.body].concat())?;
         stream.get_mut().flush()
     }
 }

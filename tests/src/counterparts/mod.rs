@@ -9,6 +9,7 @@ mod container;
 mod http;
 mod mariadb;
 mod postgres;
+mod registry;
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt as _;
@@ -24,6 +25,7 @@ pub use self::container::Podman;
 pub use self::http::{Answer, Received, Recorder};
 pub use self::mariadb::MariaDb;
 pub use self::postgres::Postgres;
+pub use self::registry::{Registry, USER};
 use crate::lab::PATIENCE;
 
 /// A program in `PATH` or in one of the places of programs for the administrator.

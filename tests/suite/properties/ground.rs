@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use hookward_engine::{Cache, Engine, Limits, Options, Trigger};
+use hookward_runner::components::{Components, Reach};
 use hookward_runner::config::Config;
 use hookward_runner::interrupt::{Cause, Interrupt, Interrupts};
 use hookward_runner::journal::{Journal, RunState};
@@ -128,11 +129,13 @@ pub(crate) fn carry_out(runtime: &Runtime, case: &Case) -> Seen {
     let notes = dir.path().join("notes/journal");
     plan.restic.set_env("STAND_IN_LOG", Some(notes.clone().into()));
     let (journal, states) = (Journal::new(&dir.path().join("state")), States::new(&dir.path().join("state")));
+    let components = Components::new(&config.components, &dir.path().join("cache"), Reach::default()).unwrap();
     let locks = Locks::new(&dir.path().join("state"));
     let interrupts = Interrupts::default();
     let watch = Arc::new(Watch { case: Some(case.clone()), interrupts: interrupts.clone(), ..Watch::default() });
     let report = runtime.block_on(async {
-        let prepared = Prepared::new(plan, engine(), &states).await.unwrap_or_else(|error| panic!("{error}"));
+        let prepared =
+            Prepared::new(plan, engine(), &states, &components).await.unwrap_or_else(|error| panic!("{error}"));
         let observer: Arc<dyn Observer> = watch.clone();
         let (journal, locks) = (journal.clone(), locks.clone());
         lifecycle::run(&prepared, &Context { locks, journal, wait: false, interrupts, observer }).await.unwrap()

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookward_engine::{Cache, Engine, Options, Trigger};
+use hookward_runner::components::{Components, Reach};
 use hookward_runner::config::Config;
 use hookward_runner::interrupt::Interrupts;
 use hookward_runner::journal::Journal;
@@ -139,6 +140,7 @@ fn many_runs_hold_on_to_nothing() {
     let mut options = Options::default();
     options.cache = Some(Cache::open(&lab.path("cache")).unwrap());
     let engine = Engine::new(options).unwrap();
+    let components = Components::new(&config.components, &lab.path("cache"), Reach::default()).unwrap();
     let (journal, states) = (Journal::new(&lab.path("state")), States::new(&lab.path("state")));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut samples = Vec::new();
@@ -158,7 +160,7 @@ fn many_runs_hold_on_to_nothing() {
         plan.restic.set_env("STAND_IN", Some(does.into()));
         plan.restic.set_env("STAND_IN_LOG", Some("/dev/null".into()));
         let report = runtime.block_on(async {
-            let prepared = Prepared::new(plan, &engine, &states).await.unwrap();
+            let prepared = Prepared::new(plan, &engine, &states, &components).await.unwrap();
             let context = Context {
                 locks: Locks::new(&lab.path("state")),
                 journal: journal.clone(),

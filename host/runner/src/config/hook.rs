@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookward_engine::{EventKind, Limits, Scope};
+use hookward_registry::{InvalidReference, Reference};
 
 use super::diagnostic::{Diagnostic, Place, suggest};
 use super::schema::{self, At, Size};
 use super::value::Checker;
-use super::{Backoff, Digest, HookSpec, Kind, OPERATIONS, Operations, Retry, grants};
+use super::{Backoff, Digest, HookSpec, Kind, OPERATIONS, Operations, Retry, Source, grants};
 
 /// The hooks of one scope; `names` holds those that it already has.
 pub(super) fn hooks(
@@ -70,17 +71,21 @@ fn hook(check: &mut Checker<'_>, scope: Scope, at: &At<schema::Hook>, defaults: 
     })
 }
 
-fn component(check: &mut Checker<'_>, at: &At<String>) -> Option<std::path::PathBuf> {
-    let help = "download the component, name its file, and pin it with `digest`";
-    if at.get().starts_with("oci://") {
-        check.error(at, "components from a registry are not supported yet", help);
+fn component(check: &mut Checker<'_>, at: &At<String>) -> Option<Source> {
+    let text = check.expanded("`component`", at)?;
+    if Reference::is_meant(&text) {
+        let reference = text.parse().map_err(|error: InvalidReference| {
+            let help = "write `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:...`, or both";
+            check.error(at, error.to_string(), help);
+        });
+        return reference.map(Source::Registry).ok();
+    }
+    if text.contains("://") {
+        let help = "name a file, or a registry: `oci://ghcr.io/acme/hook:1.2.0`";
+        check.error(at, format!("`{text}` is neither the path of a file nor a reference to a registry"), help);
         return None;
     }
-    if at.get().contains("://") {
-        check.error(at, format!("`{}` is not the path of a file", at.get()), help);
-        return None;
-    }
-    check.path("`component`", at)
+    check.path("`component`", at).map(Source::File)
 }
 
 fn digest(check: &mut Checker<'_>, at: &At<String>) -> Option<Digest> {

@@ -6,13 +6,15 @@
 //! components that it names. A key that is accepted here has a meaning.
 //!
 //! `${VAR}` is expanded in `repository.url`, `password-file`, `sources`,
-//! `component`, `dirs.host`, a secret's `file`, `record-failed` and `restic.binary`, and nowhere
-//! else; an undefined variable is an error, `${VAR:-text}` takes the text then, `$$` is a dollar
+//! `component`, `vendor`, `keys`, `ca-file`, `dirs.host`, a secret's `file`,
+//! `record-failed` and `restic.binary`, and nowhere else; an undefined variable is an
+//! error, `${VAR:-text}` takes the text then, `$$` is a dollar
 //! sign. In all of these but the url, a leading `~/` is the home directory, and
 //! a relative path starts at the file that has it (a `restic.binary` without a
 //! slash is looked for in `PATH`).
 
 mod alone;
+mod components;
 mod diagnostic;
 mod find;
 mod grants;
@@ -22,6 +24,7 @@ mod parse;
 mod resolve;
 mod schema;
 mod secrets;
+mod source;
 mod template;
 mod value;
 
@@ -39,10 +42,12 @@ use serde::{Deserialize, Serialize};
 use crate::records::Records;
 
 pub use self::alone::{grants_from_text, grants_of_case};
+pub use self::components::{ComponentSettings, SignatureSpec};
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
 pub use self::hook::hook_settings;
 pub use self::schema::json_schema;
+pub use self::source::Source;
 pub use self::template::TEMPLATE;
 
 /// The version of the format that this version of Hookward reads.
@@ -99,6 +104,8 @@ pub struct Config {
     pub journal: Retention,
     /// Where failed calls of hooks are recorded, if they are.
     pub records: Option<Records>,
+    /// How components are got.
+    pub components: ComponentSettings,
 }
 
 impl Config {
@@ -236,9 +243,8 @@ pub struct HookSpec {
     pub name: String,
     /// Where it stands.
     pub scope: Scope,
-    /// File of the component, absolute. Not looked at yet.
-    #[serde(with = "hookward_engine::event::path")]
-    pub component: PathBuf,
+    /// Where the component comes from.
+    pub component: Source,
     /// Where the component is named.
     pub component_location: Location,
     /// The only component that is accepted.

@@ -12,7 +12,7 @@ use super::diagnostic::{ConfigError, Diagnostic, Place, suggest};
 use super::load::Loaded;
 use super::schema::{self, At};
 use super::value::Checker;
-use super::{Config, Password, Profile, Repository, ResticSettings, Retention, hook};
+use super::{ComponentSettings, Config, Password, Profile, Repository, ResticSettings, Retention, components, hook};
 use crate::records::Records;
 
 /// The environment.
@@ -28,6 +28,7 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
         hooks: Vec::new(),
         journal: Retention::default(),
         records: None,
+        components: ComponentSettings { base: components::base(files), ..ComponentSettings::default() },
     };
 
     let mut limits = Limits::default();
@@ -56,6 +57,14 @@ pub(super) fn resolve(files: &[Loaded], env: Env<'_>) -> Result<Config, ConfigEr
     if let Some((loaded, dir)) = once(files, "`record-failed`", |file| file.record_failed.as_ref(), &mut errors) {
         let check = &mut Checker { loaded, env, errors: &mut errors };
         config.records = check.path("`record-failed`", dir).map(|dir| Records { dir, failed_only: true });
+    }
+    if let Some((loaded, table)) = once(files, "[components]", |file| file.components.as_ref(), &mut errors) {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        components::components(check, table.get(), &mut config.components);
+    }
+    for (loaded, at, registry) in defined(files, "registry", |file| &file.registry, &mut errors).values() {
+        let check = &mut Checker { loaded, env, errors: &mut errors };
+        components::registry(check, at, registry, &mut config.components);
     }
 
     // Names first: a profile may stand before its repository.

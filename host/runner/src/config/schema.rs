@@ -146,6 +146,11 @@ pub(super) struct File {
     /// Directory in which each failed call of a hook is recorded, to be replayed later. `${VAR}` is
     /// expanded.
     pub(super) record_failed: Option<At<String>>,
+    /// How components are got.
+    pub(super) components: Option<At<Components>>,
+    /// Registries by their host, or by it and a prefix of names: `ghcr.io/acme`.
+    #[serde(default)]
+    pub(super) registry: BTreeMap<At<String>, Registry>,
     /// Repositories by name.
     #[serde(default)]
     pub(super) repository: BTreeMap<At<String>, Repository>,
@@ -220,6 +225,34 @@ pub(super) struct Journal {
     pub(super) keep: Option<At<String>>,
     /// How many of them there may be.
     pub(super) keep_runs: Option<u64>,
+}
+
+/// How components are got.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Components {
+    /// Directory with a copy of every component, as `hookward vendor` makes it, relative
+    /// to this file: all come from there. `${VAR}` is expanded.
+    pub(super) vendor: Option<At<String>>,
+    /// Whether components need a signature, files too, where no registry says otherwise.
+    pub(super) require_signature: Option<At<bool>>,
+    /// Public keys, relative to this file, any of which will do. `${VAR}` is expanded.
+    pub(super) keys: Option<At<Vec<At<String>>>>,
+}
+
+/// One registry, or a part of its names.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Registry {
+    /// Plain HTTP instead of HTTPS; of a host alone.
+    pub(super) insecure: Option<At<bool>>,
+    /// Certificate authorities besides those of the system, in PEM, relative to this
+    /// file; of a host alone. `${VAR}` is expanded.
+    pub(super) ca_file: Option<At<String>>,
+    /// Whether components from there need a signature.
+    pub(super) require_signature: Option<At<bool>>,
+    /// Public keys, relative to this file, any of which will do. `${VAR}` is expanded.
+    pub(super) keys: Option<At<Vec<At<String>>>>,
 }
 
 /// A restic repository.
@@ -324,7 +357,8 @@ profile! {
 pub(super) struct Hook {
     /// Name, unique in its scope: letters, digits, `.`, `_`, `-`.
     pub(super) name: At<String>,
-    /// The component's file, relative to this file. `${VAR}` is expanded.
+    /// The component: a file, relative to this file, or a reference to a registry,
+    /// `oci://HOST/NAME:TAG`. `${VAR}` is expanded.
     pub(super) component: At<String>,
     /// The only component that is accepted: `sha256:` and 64 hexadecimal digits.
     pub(super) digest: Option<At<String>>,

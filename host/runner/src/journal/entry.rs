@@ -62,12 +62,14 @@ impl Journal {
     fn insert(&self, id: &str, prepared: &Prepared, started: Timestamp, owes: bool) -> Result<i64, JournalError> {
         let plan = &prepared.plan;
         let kept = kept(prepared);
-        let needed: Vec<_> = kept.hooks.iter().filter(|hook| is_called_later(hook)).collect();
+        let files = prepared.hooks.iter().map(|ready| ready.file.as_deref());
+        let needed: Vec<_> = kept.hooks.iter().zip(files).filter(|(hook, _)| is_called_later(hook)).collect();
         let holding = if needed.is_empty() { None } else { Some(self.hold_components()?) };
         let mut digests: Vec<Digest> = Vec::new();
-        for hook in needed {
+        for (hook, file) in needed {
             let Some(digest) = hook.component.filter(|digest| !digests.contains(digest)) else { continue };
-            self.keep_component(&hook.spec.component, &digest)?;
+            let Some(file) = file else { continue };
+            self.keep_component(file, &digest)?;
             digests.push(digest);
         }
         let text = serde_json::to_string(&kept)?;

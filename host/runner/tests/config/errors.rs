@@ -74,7 +74,7 @@ fn unknown_keys() {
     check(&v1("[[hooks]]"), "2:3 unknown key `hooks` | did you mean `hook`?");
     check(
         &v1("\"a`b\" = 1"),
-        "2:1 unknown key `a`b` | known keys: `version`, `include`, `defaults`, `restic`, `journal`, `repository`, `profile`, `hook`",
+        "2:1 unknown key `a`b` | known keys: `version`, `include`, `defaults`, `restic`, `journal`, `components`, `registry`, `repository`, `profile`, `hook`",
     );
 }
 
@@ -233,12 +233,23 @@ fn digests() {
 #[test]
 fn components() {
     let component = |text: &str| v1(&format!("[[hook]]\nname = \"h\"\ncomponent = \"{text}\"\non = [\"before\"]"));
-    let help = "download the component, name its file, and pin it with `digest`";
     check(
-        &component("oci://ghcr.io/a/b@sha256:00"),
-        &format!("4:13 components from a registry are not supported yet | {help}"),
+        &component("https://x/y.wasm"),
+        "4:13 `https://x/y.wasm` is neither the path of a file nor a reference to a registry \
+         | name a file, or a registry: `oci://ghcr.io/acme/hook:1.2.0`",
     );
-    check(&component("https://x/y.wasm"), &format!("4:13 `https://x/y.wasm` is not the path of a file | {help}"));
+    let help = "write `oci://HOST/NAME:TAG`, `oci://HOST/NAME@sha256:...`, or both";
+    for (reference, why) in [
+        ("oci://ghcr.io/a/b", "it ends with a tag or a digest: `:1.2.0`, or `@sha256:...`"),
+        ("oci://localhost:5000/a", "it ends with a tag or a digest: `:1.2.0`, or `@sha256:...`"),
+        ("oci://ghcr.io/a/b@sha256:00", "behind the `@` stands `sha256:` and 64 hexadecimal digits"),
+        ("oci://acme/hook:1", "it begins with the registry's host, such as `ghcr.io`"),
+        ("oci://ghcr.io", "it has a host and a name: `oci://host/name:tag`"),
+        ("oci://ghcr.io/A/b:1", "its name or its tag has a character that registries don't know"),
+        ("oci://ghcr.io/a/b:1 2", "its name or its tag has a character that registries don't know"),
+    ] {
+        check(&component(reference), &format!("4:13 `{reference}` is no reference to a registry: {why} | {help}"));
+    }
     check(&component(""), "4:13 `component` is empty | give it a value, or remove it");
     // Whether it is there is for the step that compiles it.
     component("nonexistent.wasm").load().unwrap();

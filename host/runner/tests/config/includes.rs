@@ -26,7 +26,7 @@ fn included_hooks_come_after_in_sorted_order() {
     let names: Vec<_> = config.hooks.iter().map(|hook| hook.name.as_str()).collect();
     assert_eq!(names, ["first", "a", "c", "b", "x"]);
     // Relative to the file that says it; limits are for all files.
-    assert_eq!(config.hooks[2].component, files.path("conf.d/sub/c.wasm"));
+    assert_eq!(config.hooks[2].component, hookward_runner::config::Source::File(files.path("conf.d/sub/c.wasm")));
     assert_eq!(config.hooks[0].limits.fuel, 9);
     assert_ne!(config.hooks[0].limits, Limits::default());
     let read = ["hookward.toml", "conf.d/a.toml", "conf.d/sub/c.toml", "conf.d/b.toml", "last/x.toml"];

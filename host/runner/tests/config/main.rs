@@ -12,6 +12,7 @@ mod http;
 mod includes;
 mod journal;
 mod plan;
+mod registries;
 mod robust;
 mod secrets;
 mod state_tcp;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookward_engine::{EventKind, Limits, Scope};
-use hookward_runner::config::{Backoff, Config, Kind, Operations, Password, Retry, TEMPLATE, json_schema};
+use hookward_runner::config::{Backoff, Config, Kind, Operations, Password, Retry, Source, TEMPLATE, json_schema};
 
 use crate::{Files, v1};
 
@@ -116,7 +116,7 @@ fn every_key_of_a_hook_has_its_meaning() {
     let of = |at: &hookward_runner::config::Location| (at.file.clone(), at.line, at.column);
 
     assert_eq!((hook.name.as_str(), hook.scope), ("stop", Scope::Profile));
-    assert_eq!(hook.component, Path::new("/mnt/place/stop.wasm"));
+    assert_eq!(hook.component, Source::File("/mnt/place/stop.wasm".into()));
     assert_eq!(of(&hook.component_location), place(38, 13));
     assert_eq!(
         hook.digest.unwrap().to_string(),
@@ -178,7 +178,7 @@ fn defaults_stand_below_the_hook_and_above_the_table() {
     limits.table_elements = 8;
     assert_eq!(hook.limits, limits);
     assert_eq!(hook.operations, Operations::All);
-    assert_eq!(hook.component, files.path("beat.wasm"));
+    assert_eq!(hook.component, Source::File(files.path("beat.wasm")));
 }
 
 #[test]
