@@ -184,7 +184,7 @@ impl Hook {
         let recorder = Recorder::new(&self.limits, &self.grants.mask, sink);
         let mut usage = Usage::default();
         let (crew, roll) = Crew::new();
-        let mut ended = self.run(event, &recorder, crew, started, cancel, &mut usage, aside).await;
+        let mut ended = self.run(event, &recorder, crew, (started, cancel), &mut usage, aside).await;
         if let Some(aside) = aside {
             ended = replayed(aside, &recorder, ended);
         }
@@ -218,8 +218,7 @@ impl Hook {
         event: &Event,
         recorder: &Recorder,
         crew: Crew,
-        started: Instant,
-        cancel: &CancellationToken,
+        (started, cancel): (Instant, &CancellationToken),
         usage: &mut Usage,
         aside: Option<&Aside>,
     ) -> Result<Result<(), String>, Ended> {

@@ -84,7 +84,7 @@ impl<'a> Hider<'a> {
         };
     }
 
-    fn replace(&self, text: &mut Vec<u8>) {
+    fn replace(&self, text: &mut [u8]) {
         let mut given = Vec::new();
         for (secret, stand_in) in &self.stand_ins {
             given.extend(places(text, secret.as_bytes()).into_iter().map(|place| (place, stand_in)));
@@ -108,7 +108,7 @@ impl<'a> Hider<'a> {
         }
     }
 
-    fn cover(&self, text: &mut Vec<u8>) {
+    fn cover(&self, text: &mut [u8]) {
         for place in self.mask.places(text) {
             put(text, &place, std::iter::repeat(b'*'));
         }
