@@ -85,6 +85,13 @@ fn engine() -> &'static Engine {
     })
 }
 
+/// The default limits, for a machine that is busy: 19 MiB of Python take their time.
+pub(crate) fn patient() -> Limits {
+    let mut limits = Limits::default();
+    limits.compile_time = Duration::from_secs(20 * 60);
+    limits
+}
+
 /// The two hooks of a language.
 pub(crate) struct Subject {
     pub(crate) language: Language,
@@ -99,7 +106,7 @@ impl Subject {
     pub(crate) fn load(language: Language) -> Result<Self, String> {
         let files = [language.component("require-path")?, language.component("ping")?];
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let load = |file: &Path| runtime.block_on(engine().load_file(file, None, &Limits::default()));
+        let load = |file: &Path| runtime.block_on(engine().load_file(file, None, &patient()));
         let (require_path, ping) = (load(&files[0]).unwrap(), load(&files[1]).unwrap());
         Ok(Self { language, runtime, require_path, ping, files })
     }
