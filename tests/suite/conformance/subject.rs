@@ -72,11 +72,11 @@ fn newest(folder: &Path) -> Option<(SystemTime, PathBuf)> {
         .max()
 }
 
-/// Compiled once for all tests, and for the next run of them.
+/// Compiled once for all tests, for the next run of them, and for the program.
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-cache");
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("component-cache");
         std::fs::create_dir_all(&cache).unwrap();
         std::fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let mut options = Options::default();
