@@ -81,8 +81,8 @@ fn python(sh: &Shell, source: &Path, folder: &Path) -> anyhow::Result<()> {
         setup::manage(sh, "apt-get", &["install", "-y", "python3-venv"])?;
         cmd!(sh, "python3 -m venv {folder}").run()?;
     }
-    let requirements = source.join("requirements.txt");
-    cmd!(sh, "{folder}/bin/pip install --quiet --disable-pip-version-check --requirement {requirements}").run()?;
+    let (pip, requirements) = (folder.join("bin/pip"), source.join("requirements.txt"));
+    cmd!(sh, "{pip} install --quiet --disable-pip-version-check --requirement {requirements}").run()?;
     Ok(())
 }
 
@@ -141,7 +141,8 @@ pub(crate) fn build(sh: &Shell) -> anyhow::Result<LeftOut> {
                     cmd!(sh, "cargo build --quiet --workspace --bin hookward").run()?;
                     built = true;
                 }
-                let build = cmd!(sh, "{target}/debug/hookward hook build {project}").env("PATH", &path);
+                let hookward = target.join("debug/hookward");
+                let build = cmd!(sh, "{hookward} hook build {project}").env("PATH", &path);
                 // zig builds its C library once, wherever the home directory may be.
                 build.env("ZIG_GLOBAL_CACHE_DIR", tools.join("zig-cache")).run()?;
             }

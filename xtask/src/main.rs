@@ -70,5 +70,6 @@ fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
     let tests = if args.is_empty() { tests.env("HOOKWARD_TESTS_PREBUILT", "1") } else { tests };
     let passed = tests.run();
     left_out.tell();
-    Ok(passed?)
+    passed?;
+    Ok(())
 }

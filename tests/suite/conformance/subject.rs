@@ -72,17 +72,24 @@ fn newest(folder: &Path) -> Option<(SystemTime, PathBuf)> {
         .max()
 }
 
-/// Compiled once for all tests, and for the next run of them.
+/// Compiled once for all tests, for the next run of them, and for the program.
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-cache");
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("component-cache");
         std::fs::create_dir_all(&cache).unwrap();
         std::fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let mut options = Options::default();
         options.cache = Some(Cache::open(&cache).unwrap());
         Engine::new(options).unwrap()
     })
+}
+
+/// The default limits, for a machine that is busy: 19 MiB of Python take their time.
+pub(crate) fn patient() -> Limits {
+    let mut limits = Limits::default();
+    limits.compile_time = Duration::from_secs(20 * 60);
+    limits
 }
 
 /// The two hooks of a language.
@@ -99,7 +106,7 @@ impl Subject {
     pub(crate) fn load(language: Language) -> Result<Self, String> {
         let files = [language.component("require-path")?, language.component("ping")?];
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let load = |file: &Path| runtime.block_on(engine().load_file(file, None, &Limits::default()));
+        let load = |file: &Path| runtime.block_on(engine().load_file(file, None, &patient()));
         let (require_path, ping) = (load(&files[0]).unwrap(), load(&files[1]).unwrap());
         Ok(Self { language, runtime, require_path, ping, files })
     }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookward_engine::{Engine, Limits, Options};
+use hookward_engine::{Engine, Options};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::cases;
-use crate::subject::{Language, Subject};
+use crate::subject::{Language, Subject, patient};
 
 /// Calls of which the middle one is told.
 const CALLS: usize = 31;
@@ -52,7 +52,7 @@ pub(crate) fn write(subject: &Subject, passed: usize, of: usize) {
 fn compile(subject: &Subject, file: &Path) -> Duration {
     let engine = Engine::new(Options::default()).unwrap();
     let started = Instant::now();
-    subject.runtime.block_on(engine.load_file(file, None, &Limits::default())).unwrap();
+    subject.runtime.block_on(engine.load_file(file, None, &patient())).unwrap();
     started.elapsed()
 }
 

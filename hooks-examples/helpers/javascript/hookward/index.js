@@ -23,6 +23,8 @@ export class HookError extends Error {}
  */
 export function hook(body) {
   return (event) => {
+    // The bindings take what has 32 bits for a number with a sign.
+    for (const call of [event, ...(event.outcome?.hooks ?? [])]) call.attempt >>>= 0;
     try {
       body(event);
     } catch (error) {
