@@ -6,13 +6,15 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "a benchmark: a panic is how it fails")]
 
 use std::num::NonZeroUsize;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hookward_engine::log::{Discard, Record, Sink};
 use hookward_engine::{
-    Admission, CancellationToken, Component, Crowd, Engine, Event, Grants, Hook, Limits, Options, Reason, Report,
+    Admission, Allocator, CancellationToken, Component, Crowd, Engine, Event, Grants, Hook, Limits, Options, Reason,
+    Report,
 };
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -24,6 +26,9 @@ const THREADS: usize = 2;
 const LIMIT: usize = 64;
 /// Spinning hooks in the crowd.
 const SPINNING: usize = 200;
+/// The argument of a child that measures live instances, and an allocator.
+const ONE: &str = "live-instances";
+const POOL: &str = "from a pool";
 /// Rounds of a thousand that take the guest some tenths of a second.
 const LONG: u32 = 60_000;
 /// And a short hook's: less than a millisecond.
@@ -82,7 +87,8 @@ fn bytes(key: &str) -> u64 {
 }
 
 /// So many instances that all wait in a host call.
-fn live(allocator: &str, options: Options, wanted: usize) -> Value {
+fn live(allocator: &str, options: Options, wanted: u32) -> Value {
+    let calls = wanted as usize;
     let runtime = runtime();
     let component = component(&runtime, options);
     let hook = hook(&component, 10 * MINUTE);
@@ -90,14 +96,14 @@ fn live(allocator: &str, options: Options, wanted: usize) -> Value {
     let (asleep, cancel) = (Arc::new(Asleep::default()), CancellationToken::new());
     let before = ["VmRSS", "VmPTE"].map(bytes);
     let started = Instant::now();
-    let calls: Vec<_> = (0..wanted)
+    let tasks: Vec<_> = (0..calls)
         .map(|_| {
             let (hook, asleep, cancel) = (hook.clone(), Arc::clone(&asleep), cancel.clone());
             runtime.spawn(async move { hook.call(&event("sleep", 1), asleep, &cancel).await })
         })
         .collect();
     let waiting = || asleep.0.load(Ordering::Relaxed);
-    while waiting() + calls.iter().filter(|call| call.is_finished()).count() < wanted {
+    while waiting() + tasks.iter().filter(|call| call.is_finished()).count() < calls {
         std::thread::sleep(Duration::from_millis(5));
     }
     let (start, instances) = (started.elapsed(), waiting());
@@ -106,7 +112,7 @@ fn live(allocator: &str, options: Options, wanted: usize) -> Value {
     let called_off = Instant::now();
     cancel.cancel();
     let mut stopped = None;
-    for call in calls {
+    for call in tasks {
         let failure = runtime.block_on(call).unwrap().result.unwrap_err();
         if failure.reason != Reason::Cancelled {
             stopped.get_or_insert(failure.message);
@@ -237,15 +243,35 @@ async fn crowd(component: &Component) -> (Duration, Duration, Vec<f64>) {
     (waited, took, late)
 }
 
+/// What this program says when it is started with these arguments: in a process of its
+/// own, what another measurement has left of its memory doesn't count.
+fn child(arguments: &[&str]) -> Value {
+    let output = Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
+    if let [_, one, allocator, wanted] = arguments.as_slice()
+        && one == ONE
+    {
+        let calls = wanted.parse().unwrap();
+        let mut options = Options::default();
+        if allocator == POOL {
+            options.allocator = Allocator::Pool { calls };
+        }
+        println!("{}", live(allocator, options, calls));
+        return;
+    }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let named = ["live", "ticks", "crowd"].map(|part| arguments.iter().any(|argument| argument == part));
     let [with_live, with_ticks, with_crowd] = if named.contains(&true) { named } else { [true; 3] };
 
     let mut lives = Vec::new();
     if with_live {
-        lives.push(live("allocated on demand", Options::default(), if quick { 1_000 } else { 10_000 }));
+        let wanted = if quick { "1000" } else { "10000" };
+        lives.extend(["allocated on demand", POOL].map(|allocator| child(&[ONE, allocator, wanted])));
     }
     let overheads =
         if with_ticks { overheads(if quick { 3 } else { 25 }) } else { vec![(f64::NAN, f64::NAN); TICKS.len()] };

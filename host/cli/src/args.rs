@@ -48,11 +48,22 @@ pub(crate) struct Late<T>(pub(crate) T);
 
 impl<T: Args> Args for Late<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        command.defer(|command| without_empty_variables(T::augment_args(command)))
+        command.defer(|command| declared(command, T::augment_args))
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        command.defer(|command| without_empty_variables(T::augment_args_for_update(command)))
+        command.defer(|command| declared(command, T::augment_args_for_update))
+    }
+}
+
+fn declared(command: clap::Command, declare: fn(clap::Command) -> clap::Command) -> clap::Command {
+    // Arguments that are flattened into others bring descriptions, too.
+    let about = command.get_about().cloned().unwrap_or_default();
+    let long_about = command.get_long_about().cloned();
+    let command = without_empty_variables(declare(command)).about(about);
+    match long_about {
+        Some(long_about) => command.long_about(long_about),
+        None => command.long_about(None),
     }
 }
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use crate::Limits;
 use crate::image::TrustedImage;
 use crate::reason::{Failure, Reason};
 use crate::text::clean;
+use crate::{Allocator, Limits};
 
 /// Bytes that a compiler child may allocate. A component of a kilobyte can nest
 /// instances so that each step doubles them, and would take all memory there is
@@ -131,7 +131,8 @@ pub fn compile_child(mut input: impl Read, mut output: impl Write, cpu_time: Dur
     limit(Resource::RLIMIT_DATA, MEMORY).map_err(|error| broken("cannot limit the compiler's memory", &error))?;
     let mut component = Vec::new();
     input.read_to_end(&mut component).map_err(|error| broken("cannot read the component", &error))?;
-    let engine = crate::engine::configure().map_err(|error| broken("cannot start the compiler", &error))?;
+    let engine =
+        crate::engine::configure(Allocator::default()).map_err(|error| broken("cannot start the compiler", &error))?;
     let image = engine
         .precompile_component(&component)
         .map_err(|error| Failure::new(Reason::Invalid, clean(&format!("{error:#}"))))?;

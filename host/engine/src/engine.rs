@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use wasmtime::component::Linker;
+use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::cache::{Cache, Id, Identity};
 use crate::command::Supervisor;
@@ -39,11 +40,54 @@ pub struct Options {
     /// past its deadline a computation can get: [`TICK`](limits::TICK) by default, a
     /// millisecond at least.
     pub tick: Duration,
+    /// Where memories and stacks of calls come from.
+    pub allocator: Allocator,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache: None, compiler: Compiler::default(), supervisor: None, resolver: None, tick: limits::TICK }
+        Self {
+            cache: None,
+            compiler: Compiler::default(),
+            supervisor: None,
+            resolver: None,
+            tick: limits::TICK,
+            allocator: Allocator::default(),
+        }
+    }
+}
+
+/// Where the memories and stacks of calls come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Allocator {
+    /// From the system, at each call, with nothing reserved before: for a program that
+    /// makes some calls and ends.
+    #[default]
+    OnDemand,
+    /// From a pool: for a program that makes many calls at once, for long. It is reserved
+    /// at the start, 8 GiB of address space for each call, and takes fewer of the mappings
+    /// that a process may have (`vm.max_map_count` of Linux).
+    Pool {
+        /// Calls at once: one more fails, so a [`Crowd`](crate::Crowd) has it wait.
+        calls: u32,
+    },
+}
+
+impl Allocator {
+    fn strategy(self) -> InstanceAllocationStrategy {
+        let Self::Pool { calls } = self else { return InstanceAllocationStrategy::OnDemand };
+        let each = Limits::default();
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(calls)
+            .total_core_instances(calls.saturating_mul(each.instances))
+            .total_stacks(calls)
+            // Toolchains make one memory, and with the tables of their adapters three.
+            .total_memories(calls.saturating_mul(2))
+            .total_tables(calls.saturating_mul(4))
+            .max_tables_per_module(4)
+            .table_elements(usize::try_from(each.table_elements).unwrap_or(usize::MAX));
+        InstanceAllocationStrategy::Pooling(pool)
     }
 }
 
@@ -94,9 +138,11 @@ impl std::fmt::Debug for Engine {
 
 /// The one configuration of Wasmtime, the same in the host and in its compiler
 /// children: an image of one must load in the other.
-pub(crate) fn configure() -> wasmtime::Result<wasmtime::Engine> {
+pub(crate) fn configure(allocator: Allocator) -> wasmtime::Result<wasmtime::Engine> {
     let mut config = wasmtime::Config::new();
     config
+        // No part of an image.
+        .allocation_strategy(allocator.strategy())
         // The three that stop a guest: pure loops by epoch, computation by fuel,
         // recursion by the stack. Host calls are stopped by dropping the call.
         .epoch_interruption(true)
@@ -130,7 +176,7 @@ impl Engine {
     /// # Errors
     /// When the machine can't run the sandbox.
     pub fn new(mut options: Options) -> Result<Self, EngineError> {
-        let wasmtime = configure().map_err(EngineError::Sandbox)?;
+        let wasmtime = configure(options.allocator).map_err(EngineError::Sandbox)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::Sandbox)?;
         settings::link(&mut linker).map_err(EngineError::Sandbox)?;

@@ -95,7 +95,7 @@ pub use component::{Component, Hook, Report};
 pub use contract::Version;
 pub use crowd::{Admission, Crowd, Refused, Turn};
 pub use digest::{Digest, InvalidDigest};
-pub use engine::{Engine, EngineError, Options};
+pub use engine::{Allocator, Engine, EngineError, Options};
 pub use event::{Event, EventKind, Scope, Status, Trigger};
 pub use grants::{DirGrant, Grants};
 pub use http::{HttpGrant, InvalidHttpGrant, Resolver};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bare::Bare;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hookward_engine::log::Discard;
-use hookward_engine::{Cache, CancellationToken, Engine, Event, Grants, Hook, Limits, Options};
+use hookward_engine::{Allocator, Cache, CancellationToken, Engine, Event, Grants, Hook, Limits, Options};
 use tokio::runtime::{Builder, Runtime};
 
 fn runtime(threads: usize) -> Runtime {
@@ -51,8 +51,13 @@ fn warm_call(criterion: &mut Criterion) {
             bencher.to_async(&runtime).iter(|| async { bare.call(&bares).await.unwrap().unwrap() });
         });
     }
-    let hook = hook(&runtime, &component, Options::default());
-    group.bench_function("hookward", |bencher| bencher.to_async(&runtime).iter(|| call(&hook, &event)));
+    for (name, allocator) in [("hookward", Allocator::OnDemand), ("hookward, pooling", Allocator::Pool { calls: 1000 })]
+    {
+        let mut options = Options::default();
+        options.allocator = allocator;
+        let hook = hook(&runtime, &component, options);
+        group.bench_function(name, |bencher| bencher.to_async(&runtime).iter(|| call(&hook, &event)));
+    }
     group.bench_function("sh -c true", |bencher| {
         bencher.iter(|| assert!(Command::new("sh").args(["-c", "true"]).status().unwrap().success()));
     });

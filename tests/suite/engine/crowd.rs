@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use hookward_engine::log::Discard;
-use hookward_engine::{Admission, CancellationToken, Crowd, Hook, Limits, Reason, Refused, Report, Turn};
+use hookward_engine::{
+    Admission, Allocator, CancellationToken, Crowd, Hook, Limits, Options, Reason, Refused, Report, Turn,
+};
 use tokio::task::{JoinHandle, unconstrained, yield_now};
 use tokio::time::sleep;
 
-use crate::support::{Call, GRACE, hostile, still_serves};
+use crate::support::{Call, GRACE, hostile, started, still_serves};
 
 fn crowd(running: usize, set: impl FnOnce(&mut Admission)) -> Crowd {
     let mut admission = Admission::default();
@@ -282,4 +284,45 @@ async fn a_hook_called_off_early_is_not_started() {
     off.cancel();
     assert_eq!(crowd.admit(&ok, &off).await.unwrap_err(), Refused::Cancelled);
     assert_eq!(crowd.running(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_is_used_again_and_nothing_of_a_call_is_left_in_it() {
+    let mut options = Options::default();
+    options.allocator = Allocator::Pool { calls: 2 };
+    let (engine, _) = started(options);
+    let path = tokio::task::spawn_blocking(|| hookward_tests::guest("hostile")).await.unwrap();
+    let component = engine.load_file(&path, None, &Limits::default()).await.unwrap();
+    let hook = |call: Call| component.hook(call.limits, call.grants).unwrap();
+    let (crowd, never) = (crowd(2, |_| ()), CancellationToken::new());
+    let (count, hold) = (hook(Call::mode("count")), hook(Call::mode("hold").amount(8 << 20)));
+    let calls: Vec<_> = (0..40).map(|n| spawn(&crowd, if n % 2 == 0 { &count } else { &hold }, &never)).collect();
+    for (n, call) in calls.into_iter().enumerate() {
+        let report = call.await.unwrap().unwrap();
+        match report.result {
+            Ok(()) => assert_eq!(n % 2, 1),
+            Err(failure) => {
+                assert_eq!((n % 2, failure.message.as_str()), (0, "1"), "each call is the first of its instance")
+            }
+        }
+    }
+
+    // More than it was made for: they fail, and it serves on.
+    let sleep = hook(Call::mode("sleep").amount(60_000));
+    let cancel = CancellationToken::new();
+    let full: Vec<_> = (0..2)
+        .map(|_| {
+            let (sleep, cancel) = (sleep.clone(), cancel.clone());
+            tokio::spawn(async move { sleep.call(&hookward_tests::event(), Arc::new(Discard), &cancel).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let one_more = count.call(&hookward_tests::event(), Arc::new(Discard), &never).await;
+    assert_ne!(one_more.result.unwrap_err().message, "1", "there is no room for it");
+    cancel.cancel();
+    for call in full {
+        assert_eq!(reason(&call.await.unwrap()), Reason::Cancelled);
+    }
+    let again = count.call(&hookward_tests::event(), Arc::new(Discard), &never).await;
+    assert_eq!(again.result.unwrap_err().message, "1");
 }

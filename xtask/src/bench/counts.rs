@@ -190,3 +190,30 @@ fn configuration() -> String {
          [profile.home]\nrepository = \"r\"\nsources = [\"/home\"]\n{hooks}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
+        counts.map(|(name, count)| (name.to_owned(), count)).into()
+    }
+
+    #[test]
+    fn grown_counts_fail_and_fewer_do_not() {
+        let kept = counts([("call", 100_000), ("load", 1_000)]);
+        let passes = |now| super::compare(&kept, &now).is_ok();
+        assert!(passes(counts([("call", 102_900), ("load", 1_000)])));
+        assert!(passes(counts([("call", 50_000), ("load", 1_000)])));
+        assert!(!passes(counts([("call", 103_100), ("load", 1_000)])));
+        assert!(!passes(counts([("call", 100_000)])), "one was not counted");
+        assert!(!passes(counts([("call", 1), ("load", 1), ("new", 1)])), "one is not kept");
+    }
+
+    #[test]
+    fn a_line_of_the_runner_is_read() {
+        let line = r#"{"id":"load","profiles":[{"data":{"total":{"metrics":{"Ir":{"values":{"new":7,"old":9}}}}}}]}"#;
+        assert_eq!(super::instructions(line).ok(), Some(("load".to_owned(), 7)));
+        assert!(super::instructions("{}").is_err());
+    }
+}
