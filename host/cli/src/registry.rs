@@ -31,7 +31,6 @@ fn client(session: &Session, registries: &Registries, reference: &Reference) -> 
     Ok(Client::new(registries.clone()))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "is given to map_err")]
 fn failed(failure: Failure) -> Problem {
     Problem::Registry(failure.message)
 }

@@ -76,7 +76,7 @@ impl Registry {
     #[must_use]
     pub fn blob(&self, hex: &str) -> PathBuf {
         let blobs = self.dir.path().join("storage/docker/registry/v2/blobs/sha256");
-        blobs.join(&hex[..2]).join(hex).join("data")
+        blobs.join(hex.split_at(2).0).join(hex).join("data")
     }
 
     /// Where it keeps what it has.

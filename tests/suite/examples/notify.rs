@@ -140,7 +140,7 @@ fn notify_tells_telegram_once_a_run() {
 fn notify_sends_again_until_it_is_taken_and_then_no_more() {
     let server = Recorder::start([
         Answer::new(429, "{\"retry_after\": 1}").header("retry-after", "1"),
-        Answer::new(500, &format!("POST /api/webhooks/4711/{} failed", value("discord"))),
+        Answer::new(500, format!("POST /api/webhooks/4711/{} failed", value("discord"))),
     ]);
     let lab = discord(&server, &[("on = [\"finally\"]", "on = [\"failure\", \"finally\"]")]);
     broken(&lab);
@@ -152,7 +152,7 @@ fn notify_sends_again_until_it_is_taken_and_then_no_more() {
 
 #[test]
 fn notify_that_nobody_takes_leaves_the_run_as_it_is() {
-    let refusal = || Answer::new(401, &format!("no webhook {} here", value("discord")));
+    let refusal = || Answer::new(401, format!("no webhook {} here", value("discord")));
     let server = Recorder::start([refusal(), refusal(), refusal()]);
     let lab = discord(&server, &[("[\"warning\",", "[\"success\", \"warning\",")]);
     let (finished, run) = run_quietly(&lab, &[]);

@@ -327,7 +327,6 @@ fn unreadable(error: &StoreError) -> hookward_registry::Failure {
     hookward_registry::Failure::new(hookward_registry::Reason::File, error.to_string())
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "is given to map_err")]
 fn of_store(error: StoreError) -> Failure {
     let reason = match &error {
         StoreError::TooLarge { .. } => Reason::ComponentSize,

@@ -105,7 +105,6 @@ pub(super) fn components(check: &mut Checker<'_>, table: &schema::Components, se
 }
 
 /// Keys mean that a signature is needed. The outer none: nothing is said.
-#[allow(clippy::option_option, reason = "nothing said is not the same as none needed")]
 fn signatures(
     check: &mut Checker<'_>,
     origin: &str,
