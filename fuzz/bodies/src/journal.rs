@@ -25,9 +25,7 @@ impl Ground {
         let dir = TempDir::new().unwrap();
         let journal = Journal::new(dir.path());
         // The first write makes the file.
-        let mut retention = Retention::default();
-        retention.keep = Duration::from_secs(1);
-        journal.clean(retention).unwrap();
+        journal.clean(Retention { keep: Duration::from_secs(1), ..Retention::default() }).unwrap();
         let rows = Connection::open(dir.path().join("journal.sqlite")).unwrap();
         // Nothing of it has to outlive anything.
         rows.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON").unwrap();

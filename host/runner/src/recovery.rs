@@ -191,7 +191,7 @@ impl Recovery<'_> {
         let all = (owed.len(), untold.len());
         let owed: Vec<_> = owed.into_iter().filter(|hook| part.has_finally(&run, *hook)).collect();
         let untold: Vec<_> = untold.into_iter().filter(|hook| part.has_outcome(&run, *hook)).collect();
-        let is_whole = all == (owed.len(), untold.len());
+        let (is_whole, tells_all) = (all == (owed.len(), untold.len()), all.1 == untold.len());
         let is_due = |hook: &usize| at_once || run.debt(*hook).is_none_or(|debt| is_due(debt.next_try));
         let due: Vec<_> = owed.iter().copied().filter(is_due).collect();
         let (profile, error) = (run.profile.as_deref(), verdict.error.as_deref());
@@ -247,7 +247,7 @@ impl Recovery<'_> {
             .warnings
             .extend(calls.warnings.iter().map(|warning| format!("in the recovery of run {id}: {warning}")));
         self.observer.notice(&Happening::Recovered { run_id: id, paid: &paid, owed: &still });
-        calls.finish(is_whole && still.is_empty())?;
+        calls.finish(is_whole && still.is_empty(), tells_all)?;
         recovered.owed.extend(still);
         Ok(())
     }
@@ -388,10 +388,10 @@ impl Calls<'_> {
     }
 
     /// Writes what is to be told, and that nothing is owed if that is so.
-    fn finish(self, paid: bool) -> Result<(), JournalError> {
+    fn finish(self, paid: bool, tells_all: bool) -> Result<(), JournalError> {
         let Self { run, entry, verdict, mut warnings, .. } = self;
         // Later recoveries of the same debt tell nothing that its row doesn't.
-        if run.closing.is_none() {
+        if tells_all && run.closing.is_none() {
             warnings.insert(0, format!("recovered by another process at {}", Timestamp::now()));
             entry.told(&Closing { exit_code: verdict.exit_code, duration: since(run.started), warnings })?;
         }

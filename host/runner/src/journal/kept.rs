@@ -171,6 +171,10 @@ impl OpenRun {
     /// the calls: until a call has come to its end, and no attempt is left after it.
     /// One that was cut off may have told it; twice is better than never.
     pub(crate) fn untold(&self, outcome: EventKind) -> Vec<usize> {
+        // Who has closed it has told what there was to tell, and was called off at most.
+        if self.closing.is_some() {
+            return Vec::new();
+        }
         let hooks = self.plan.hooks.iter().enumerate().rev();
         let told = |hook, attempts| {
             self.calls.iter().any(|call| call.hook == hook && call.event == outcome && call.is_last(attempts))
