@@ -3,7 +3,7 @@
 //! JSON object; `cargo xtask bench many` makes tables of it.
 //!
 //!     cargo bench --package hookward-tests --bench many -- [live] [ticks] [crowd] [--quick]
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "a benchmark: a panic is how it fails")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, missing_docs, reason = "a benchmark: a panic is how it fails")]
 
 use std::num::NonZeroUsize;
 use std::process::Command;
