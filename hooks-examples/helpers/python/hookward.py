@@ -15,6 +15,7 @@ One file, copied into the project of a hook::
 """
 
 import enum
+import importlib
 import json
 import re
 import sys
@@ -22,7 +23,22 @@ import traceback
 from dataclasses import dataclass, fields, is_dataclass
 
 from componentize_py_types import Err, Ok
-from wit_world import imports
+
+
+def _imported(module):
+    """A module of the bindings, or None where the world doesn't import it. All of them
+    are loaded now: once the component is built there is no file to load them from."""
+    try:
+        return importlib.import_module(f"wit_world.imports.{module}")
+    except ImportError:
+        return None
+
+
+_log_module = _imported("hookward_hook_log_0_1_0")
+_control = _imported("hookward_hook_control_0_1_0")
+_store = _imported("wasi_config_store_0_2_0_rc_1")
+_types = _imported("wasi_http_types_0_2_0")
+_handler = _imported("wasi_http_outgoing_handler_0_2_0")
 
 
 class Error(Exception):
@@ -78,9 +94,8 @@ def _plain(value):
 
 
 def _log(level, message, values):
-    from wit_world.imports import hookward_hook_log_0_1_0 as log
-
-    log.write(log.Level[level], message, [log.Field(key, str(value)) for key, value in values.items()])
+    fields = [_log_module.Field(key, str(value)) for key, value in values.items()]
+    _log_module.write(_log_module.Level[level], message, fields)
 
 
 def trace(message, **values):
@@ -105,16 +120,12 @@ def error(message, **values):
 
 def skip(reason):
     """Asks that this run be skipped: heard in `before` when the hook then returns."""
-    from wit_world.imports import hookward_hook_control_0_1_0 as control
-
-    control.skip(reason)
+    _control.skip(reason)
 
 
 def add_warning(message):
     """Adds a warning to the run's report."""
-    from wit_world.imports import hookward_hook_control_0_1_0 as control
-
-    control.warn(message)
+    _control.warn(message)
 
 
 # Settings. The world needs `import wasi:config/store@0.2.0-rc.1`.
@@ -131,9 +142,7 @@ class ConfigError(Error):
 
 def config(*known):
     """The hook's `config` table. A key that isn't known is an error."""
-    from wit_world.imports import wasi_config_store_0_2_0_rc_1 as store
-
-    entries = dict(sorted(store.get_all()))
+    entries = dict(sorted(_store.get_all()))
     for key in entries:
         if key not in known:
             names = ", ".join(f"`{name}`" for name in known)
@@ -343,8 +352,9 @@ def request(method, url, *, headers=None, body=b"", json_text=None, timeout=None
     `timeout`, in seconds, is for the connection and for each wait for the server.
     Redirects aren't followed: they are the response.
     """
-    from wit_world.imports import wasi_http_types_0_2_0 as types
-
+    types = _types
+    if types is None or _handler is None:
+        raise Error("the hook's world has no `import wasi:http/outgoing-handler@0.2.0`")
     match = _URL.fullmatch(url)
     if not match:
         raise HttpError(method, "", "the URL begins with neither http:// nor https://")
@@ -389,8 +399,6 @@ class _Problem(Exception):
 
 
 def _exchange(types, outgoing, body, timeout, max_body):
-    from wit_world.imports import wasi_http_outgoing_handler_0_2_0 as handler
-
     options = None
     if timeout is not None:
         options = types.RequestOptions()
@@ -400,7 +408,7 @@ def _exchange(types, outgoing, body, timeout, max_body):
         options.set_between_bytes_timeout(nanos)
     sending = outgoing.body() if body else None
     try:
-        future = handler.handle(outgoing, options)
+        future = _handler.handle(outgoing, options)
     except Err as error:
         raise _Problem(_told(error.value)) from None
     # The host starts to read the body when the request is on its way, not before. When

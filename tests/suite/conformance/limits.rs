@@ -77,9 +77,6 @@ pub(crate) fn cases() -> Vec<Case> {
             let call = subject.ping(&server.url(""), json!({ "url": server.url("/") })).event(event);
             call.limits(|limits| limits.http_body = 100_000).run().failed(Reason::HttpBody);
         }),
-        Case::new("limit: handles", |subject| {
-            found(subject, |limits| limits.handles = 2).failed(Reason::Handles);
-        }),
         Case::new("a fresh instance for each call", |subject| {
             let (first, second) = (found(subject, |_| {}), found(subject, |_| {}));
             assert_eq!(first.records, second.records);

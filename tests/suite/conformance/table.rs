@@ -69,13 +69,15 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// Whoever adds a case writes the table anew: all languages pass it.
+/// Whoever adds a case writes the table anew: all languages pass it. A row may say that
+/// nobody has measured it, and nothing else than the truth.
 #[test]
 fn the_page_tells_of_every_case() {
     let text = std::fs::read_to_string(page()).unwrap();
     let of = cases().len();
     for language in Language::ALL {
         let row = text.lines().find(|line| line.starts_with(&begin(language))).unwrap();
-        assert!(row.ends_with(&format!(" {of} of {of} |")), "cargo xtask languages writes it: {row}");
+        let told = row.ends_with(&format!(" {of} of {of} |")) || row.ends_with("| | | | | not run |");
+        assert!(told, "cargo xtask languages writes it: {row}");
     }
 }
