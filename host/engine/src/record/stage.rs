@@ -156,6 +156,10 @@ fn next<T: Clone>(answers: &Mutex<Vec<T>>, fits: impl Fn(&T) -> bool) -> Option<
     answers.get(first).cloned()
 }
 
+/// Where the stage's monotonic clock begins, in nanoseconds. No machine's stands at zero,
+/// and Go takes one that does for broken.
+const START: u64 = 1_000_000_000;
+
 impl Stage {
     /// What the hook did.
     #[must_use]
@@ -164,11 +168,11 @@ impl Stage {
     }
 
     pub(super) fn monotonic_clock(&self) -> u64 {
-        *lock(&self.now)
+        START.saturating_add(*lock(&self.now))
     }
 
     pub(super) fn wall_clock(&self) -> Datetime {
-        let now = self.time.saturating_add(Duration::from_nanos(self.monotonic_clock()));
+        let now = self.time.saturating_add(Duration::from_nanos(*lock(&self.now)));
         Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() }
     }
 
@@ -256,7 +260,7 @@ impl Pollable for Timer {
         if self.stage.monotonic_clock() < self.when {
             tokio::time::sleep(OTHERS_FIRST).await;
             let mut now = lock(&self.stage.now);
-            *now = self.when.max(*now);
+            *now = self.when.saturating_sub(START).max(*now);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
+use hookward_author::Project;
 use hookward_engine::{Limits, event::millis};
-use serde::Deserialize;
 use serde_json::json;
 
 use self::case::Case;
@@ -18,20 +18,6 @@ use crate::args;
 use crate::output;
 use crate::session::{Problem, Session};
 use crate::show::{bad, count, good};
-
-/// The file in a project's root that says what hook it is.
-const MANIFEST: &str = "hook.toml";
-
-/// What is known of a hook's project.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[allow(dead_code, reason = "all of its keys are named, to refuse others")]
-struct Manifest {
-    name: String,
-    language: String,
-    /// The component that its build makes, relative to the manifest.
-    component: PathBuf,
-}
 
 /// How a case went.
 struct Outcome {
@@ -100,14 +86,9 @@ pub(crate) fn test(session: &Session, args: &args::Test) -> anyhow::Result<i32> 
 
 /// What the project's own build has made.
 fn built(dir: &Path) -> anyhow::Result<PathBuf> {
-    let manifest = dir.join(MANIFEST);
-    let text = std::fs::read_to_string(&manifest).map_err(|error| {
-        let manifest = manifest.display();
-        Problem::Cases(format!("cannot read {manifest}: {error}; name the hook with --component FILE"))
-    })?;
-    let Manifest { component, .. } =
-        toml::from_str(&text).map_err(|error| Problem::Cases(format!("{}: {error}", manifest.display())))?;
-    let component = dir.join(component);
+    let project = Project::open(dir)
+        .map_err(|error| Problem::Cases(format!("{error}; or name the hook with --component FILE")))?;
+    let component = project.component;
     if !component.exists() {
         let component = component.display();
         bail!(Problem::Cases(format!("there is no {component}: `hookward hook build` makes it")));
