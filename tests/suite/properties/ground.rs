@@ -141,6 +141,14 @@ pub(crate) fn carry_out(runtime: &Runtime, case: &Case) -> Seen {
         lifecycle::run(&prepared, &Context { locks, journal, wait: false, interrupts, observer }).await.unwrap()
     });
     let noted = fs::read_to_string(&notes).unwrap_or_default();
+    // Another case's restic has the lock's file until it is what it is to be.
+    let is_running = || journal.run(&report.run_id).unwrap().is_some_and(|run| run.summary.state == RunState::Running);
+    for _ in 0..500 {
+        if !is_running() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let kept = match journal.run(&report.run_id).unwrap() {
         Some(run) => {
             let calls = run.hooks.iter().map(|call| {
