@@ -58,7 +58,7 @@ fn what_the_server_does_not_take_is_an_error() {
 
 #[test]
 fn a_dry_run_sends_nothing() {
-    let report = answered(event(EventKind::Before).dry_run(), json!({"url": URL}), response(200));
+    let report = answered(event(EventKind::Before).dry_run(true), json!({"url": URL}), response(200));
     assert!(report.is_ok() && report.requests.is_empty(), "{report:?}");
 }
 
