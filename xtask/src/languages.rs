@@ -108,9 +108,18 @@ impl LeftOut {
     }
 }
 
+/// The program that builds the hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Is there, with the tests.
+    Built,
+    /// Is built if it is needed.
+    Wanted,
+}
+
 /// Builds the hooks that aren't built yet; each language's go to a folder below
 /// `target/hooks` as well.
-pub(crate) fn build(sh: &Shell) -> anyhow::Result<LeftOut> {
+pub(crate) fn build(sh: &Shell, program: Program) -> anyhow::Result<LeftOut> {
     let target = setup::target_dir(sh)?;
     let tools = target.join("tools");
     let mut left_out = LeftOut::default();
@@ -125,7 +134,7 @@ pub(crate) fn build(sh: &Shell) -> anyhow::Result<LeftOut> {
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let path = std::env::join_paths(path).context("a folder's name can't stand in PATH")?;
 
-    let mut built = false;
+    let mut built = program == Program::Built;
     for &(language, kind) in LANGUAGES {
         if let Some((_, why)) = missing.iter().find(|(missing, _)| *missing == kind) {
             left_out.0.push(format!("hooks in {language}, for their tools can't be installed: {why}"));
@@ -137,7 +146,6 @@ pub(crate) fn build(sh: &Shell) -> anyhow::Result<LeftOut> {
             if !is_fresh(&component, &project)? {
                 if !built {
                     println!("building hookward, which builds the hooks in other languages than Rust");
-                    // As the tests have it.
                     cmd!(sh, "cargo build --quiet --workspace --bin hookward").run()?;
                     built = true;
                 }
@@ -178,7 +186,7 @@ fn newest(folder: &Path) -> Option<SystemTime> {
 pub(crate) fn table(sh: &Shell) -> anyhow::Result<()> {
     setup::wasm_target(sh)?;
     setup::hooks(sh)?;
-    build(sh)?;
+    build(sh, Program::Wanted)?;
     // One after the other: they measure.
     let tests = cmd!(sh, "cargo test --workspace --test conformance -- --test-threads 1");
     tests.env("HOOKWARD_WRITE_TABLE", "1").run()?;

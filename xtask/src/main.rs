@@ -8,6 +8,8 @@ mod setup;
 use clap::{Parser, Subcommand};
 use xshell::{Shell, cmd};
 
+use crate::languages::Program;
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the project")]
 struct Xtask {
@@ -48,7 +50,7 @@ fn main() -> anyhow::Result<()> {
 fn hooks(sh: &Shell) -> anyhow::Result<()> {
     setup::wasm_target(sh)?;
     let dir = setup::hooks(sh)?;
-    languages::build(sh)?;
+    languages::build(sh, Program::Wanted)?;
     println!("the hooks are in {}", dir.display());
     Ok(())
 }
@@ -60,7 +62,14 @@ fn test(sh: &Shell, args: &[String]) -> anyhow::Result<()> {
     // The guests first and in one go: the tests would build them one by one.
     setup::components(sh, "hooks-examples")?;
     setup::components(sh, "tests/guests")?;
-    let left_out = languages::build(sh)?;
+    let program = if args.is_empty() {
+        // All at once: a program that is built without its tests has dependencies of its own.
+        cmd!(sh, "cargo test --quiet --workspace --no-run").run()?;
+        Program::Built
+    } else {
+        Program::Wanted
+    };
+    let left_out = languages::build(sh, program)?;
     // Under nohup and some CI systems signals come ignored, and stay so in every child:
     // the tests are about signals.
     let resets = cmd!(sh, "env --default-signal true").quiet().ignore_stderr().run().is_ok();
