@@ -74,7 +74,7 @@ fn unknown_keys() {
     check(&v1("[[hooks]]"), "2:3 unknown key `hooks` | did you mean `hook`?");
     check(
         &v1("\"a`b\" = 1"),
-        "2:1 unknown key `a`b` | known keys: `version`, `include`, `defaults`, `restic`, `journal`, `components`, `registry`, `repository`, `profile`, `hook`",
+        "2:1 unknown key `a`b` | known keys: `version`, `include`, `defaults`, `restic`, `journal`, `record-failed`, `components`, `registry`, `repository`, `profile`, `hook`",
     );
 }
 
