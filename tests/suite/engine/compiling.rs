@@ -164,7 +164,7 @@ async fn a_process_that_fails_has_its_reason() {
 
 #[tokio::test]
 async fn an_invalid_component_is_told_by_the_process() {
-    let invalid = appended(component(&core_module_saying("x")), "(module (memory 1) (memory 1))", 1);
+    let invalid = appended(component(&core_module_saying("x")), "(module (memory i64 1))", 1);
     for compiler in [Compiler::Thread, child("invalid")] {
         let failure = engine(compiler).load(invalid.clone(), None, &Limits::default()).await.unwrap_err();
         assert_eq!(failure.reason, Reason::Invalid, "{failure:?}");

@@ -60,16 +60,21 @@ async fn one_memory_that_grows_is_stopped() {
 /// Each within the limit, all of them beyond it.
 #[tokio::test]
 async fn several_memories_count_together() {
+    let in_one_module = format!("(module {})", "(memory 16)".repeat(10));
     let modules = [
         // 1 MiB at once.
-        "(module (memory 16))",
+        ("(module (memory 16))", 10),
         // 1 MiB by and by.
-        "(module (memory 0)
+        (
+            "(module (memory 0)
             (func $start (loop (drop (memory.grow (i32.const 1))) (br_if 0 (i32.lt_u (memory.size) (i32.const 16)))))
             (start $start))",
+            10,
+        ),
+        (&in_one_module, 1),
     ];
-    for module in modules {
-        let bytes = appended(component(&core_module(OK)), module, 10);
+    for (module, instances) in modules {
+        let bytes = appended(component(&core_module(OK)), module, instances);
         let call = || Call::new().limits(|limits| limits.memory = 5 << 20);
         component_fails(bytes.clone(), call(), Reason::Memory).await;
 
