@@ -87,7 +87,9 @@ impl Message {
             Self::Status(progress) => progress.current_files.iter_mut().for_each(|file| mask.apply(file)),
             Self::Error(error) => error.hide(mask),
             Self::ExitError(error) => mask.apply(&mut error.message),
-            Self::Summary(_) | Self::Other => {}
+            // A stand-in for restic may write anything there.
+            Self::Summary(finished) => finished.snapshot_id.iter_mut().for_each(|id| mask.apply(id)),
+            Self::Other => {}
         }
     }
 }
