@@ -3,7 +3,7 @@
 //! much to say.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hookward_tests::lab::Finished;
 use regex::Regex;
@@ -47,7 +47,7 @@ fn steady(line: &str) -> String {
 
 /// Runs the commands of a part, one after the other.
 fn follow(author: &Author, part: &str) {
-    let mut dir = PathBuf::from(author.lab.path(""));
+    let mut dir = author.lab.path("");
     let mut commands = 0;
     for block in blocks(part, "console") {
         for step in format!("\n{block}").split("\n$ ").skip(1) {

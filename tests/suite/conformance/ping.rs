@@ -37,10 +37,10 @@ fn answers() -> Vec<(&'static str, Answer, Option<String>)> {
             &format!("status 503: {}", "☃".repeat(200)),
         ),
         row("a redirect is not followed", Answer::new(302, "").header("location", "/elsewhere"), "status 302"),
-        ("a body of 1 MiB", Answer::new(200, &"x".repeat(1 << 20)), None),
+        ("a body of 1 MiB", Answer::new(200, "x".repeat(1 << 20)), None),
         row(
             "a body of 5 MiB",
-            Answer::new(200, &"x".repeat(5 << 20)),
+            Answer::new(200, "x".repeat(5 << 20)),
             "the body of the response is larger than 4194304 bytes",
         ),
     ]

@@ -190,6 +190,9 @@ pub(crate) struct Outcome {
     pub(crate) records: Vec<Record>,
 }
 
+/// A log message: level, message, fields.
+pub(crate) type Said<'a> = (Level, &'a str, Vec<(&'a str, &'a str)>);
+
 impl Outcome {
     #[track_caller]
     pub(crate) fn ok(&self) {
@@ -215,8 +218,8 @@ impl Outcome {
         }
     }
 
-    /// What the hook has logged: level, message, fields.
-    pub(crate) fn log(&self) -> Vec<(Level, &str, Vec<(&str, &str)>)> {
+    /// What the hook has logged.
+    pub(crate) fn log(&self) -> Vec<Said<'_>> {
         let own = self.records.iter().filter(|record| record.source == Source::Log);
         own.map(|record| {
             let fields = record.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
