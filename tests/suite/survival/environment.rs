@@ -252,10 +252,11 @@ fn what_can_not_be_used_says_why_and_says_it_once() {
 #[test]
 fn what_is_owed_is_paid_though_nothing_new_can_be_started() {
     type Break = fn(&Lab);
-    let breaks: [(Break, &str); 3] = [
+    let breaks: [(Break, &str); 4] = [
         (|lab| fs::remove_file(lab.path("probe.wasm")).unwrap(), "probe.wasm"),
         (|lab| fs::write(lab.path("hookward.toml"), "version = 1\n[profil.p]\n").unwrap(), "profil"),
         (|lab| fs::remove_file(lab.path("hookward.toml")).unwrap(), "hookward.toml"),
+        (|lab| fs::write(lab.path("hookward.lock"), "<<<<<<< ours\n").unwrap(), "hookward.lock"),
     ];
     for (broken, said) in breaks {
         let lab = Lab::new();
