@@ -114,7 +114,7 @@ pub(crate) fn due(session: &Session, voice: Voice, records: Option<&Records>) {
     };
     match paid {
         Ok(recovered) => warn(&show, recovered),
-        Err(error) => show.warning(&format!("what earlier runs owe is not paid: {error:#}")),
+        Err(error) => unpaid(&show, &format!("{error:#}")),
     }
 }
 
@@ -129,15 +129,19 @@ pub(crate) async fn due_within(
     match is_clear(session) {
         Ok(true) => {}
         Ok(false) => warn(show, pay(session, engine, interrupts, Arc::clone(show), Pays::Due, records).await),
-        Err(problem) => show.warning(&format!("what earlier runs owe is not paid: {}", told(&problem))),
+        Err(problem) => unpaid(show, &told(&problem)),
     }
 }
 
 fn warn(show: &Show, recovered: Result<Recovered, RunError>) {
     match recovered {
         Ok(recovered) => recovered.warnings.iter().for_each(|warning| show.warning(warning)),
-        Err(error) => show.warning(&format!("what earlier runs owe is not paid: {}", told(&error))),
+        Err(error) => unpaid(show, &told(&error)),
     }
+}
+
+fn unpaid(show: &Show, why: &str) {
+    show.warning(&format!("what earlier runs owe is not paid: {why}"));
 }
 
 /// Whether no run has left anything to be done.
