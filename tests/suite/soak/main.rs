@@ -41,6 +41,10 @@ const FEWEST: usize = 120;
 const LONGEST: Duration = Duration::from_secs(25);
 const VARIABLE: &str = "HOOKWARD_TEST_SOAK";
 
+/// What the cache may still grow by, in KiB: the records of what stands in the files of
+/// components are written once those have been left alone for three seconds.
+const RECORDS: u64 = 8;
+
 /// How often is looked.
 const SAMPLES: usize = 20;
 
@@ -127,7 +131,13 @@ fn assert_bounded(samples: &[Sample]) {
     assert!(last.descriptors <= warm.descriptors + 2, "{warm:?} {last:?}");
     assert!(last.threads <= warm.threads + 4, "{warm:?} {last:?}");
     assert!(last.journal < 8 * 1024, "{last:?}");
-    assert_eq!((warm.cache, warm.files), (last.cache, last.files));
+    assert_kept(&warm, &last);
+}
+
+/// What stands on disk for good, besides the journal.
+fn assert_kept(first: &Sample, last: &Sample) {
+    assert_eq!(first.files, last.files, "{first:?} {last:?}");
+    assert!(last.cache <= first.cache + RECORDS, "{first:?} {last:?}");
 }
 
 /// Both parts, one after the other: the figures are of this process.
@@ -201,5 +211,6 @@ fn many_runs_hold_on_to_nothing() {
     for sample in &samples {
         eprintln!("{:?}", (sample.run, sample.journal, sample.cache, sample.files));
     }
-    assert!(last.journal < 8 * 1024 && (first.files, first.cache) == (last.files, last.cache), "{first:?} {last:?}");
+    assert!(last.journal < 8 * 1024, "{last:?}");
+    assert_kept(&first, &last);
 }
