@@ -8,8 +8,9 @@ use wasmtime_wasi::p2::{
     StreamError, StreamResult, TcpSocket, subscribe,
 };
 
+use super::entry::{Outcome, Trap};
 use super::item::Item;
-use super::tape::{Outcome, Tape, Trap};
+use super::tape::Tape;
 
 /// What an answer from a record needs to become one for the guest.
 pub(crate) struct Reader<'a> {

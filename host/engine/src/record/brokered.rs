@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::answer::{Code, Reader, Value, malformed};
+use super::entry::Outcome;
 use super::item::Item;
-use super::tape::{Outcome, Tape};
+use super::tape::Tape;
 use super::view::View;
 use crate::command::{self, CommandError, Exit, Finished, Invocation};
 use crate::keyvalue::{Changes, CommitError, Permit, Snapshot, StateStore};

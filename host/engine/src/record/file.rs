@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::entry::Entry;
 use super::hide::Hider;
-use super::tape::Entry;
 use crate::event::{Event, millis};
 use crate::log::Record;
 use crate::reason::Failure;
@@ -198,7 +198,7 @@ impl CallRecord {
     /// Of each host function, how often it was called.
     #[must_use]
     pub fn calls(&self) -> std::collections::BTreeMap<&str, u64> {
-        super::tape::counts(&self.entries)
+        super::entry::counts(&self.entries)
     }
 
     /// The record as a file.

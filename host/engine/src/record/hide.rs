@@ -11,8 +11,8 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use super::entry::{Call, Entry, Outcome};
 use super::item::Item;
-use super::tape::{Call, Entry, Outcome};
 use crate::Mask;
 
 /// Characters of a stand-in: no encoding that keeps letters and digits makes it longer.

@@ -15,8 +15,9 @@ use wasmtime_wasi_http::p2::{HttpError, HttpResult};
 use wasmtime_wasi_http::{FieldMap, WasiHttpView as _};
 
 use super::answer::{Answer, Code, Reader, StandIn, Value, malformed};
+use super::entry::{Outcome, Trap};
 use super::item::Item;
-use super::tape::{Outcome, Tape, Trap};
+use super::tape::Tape;
 use super::view::{View, answered};
 use crate::state::State;
 

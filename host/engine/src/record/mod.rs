@@ -11,6 +11,7 @@
 
 mod answer;
 mod brokered;
+mod entry;
 mod file;
 mod files;
 mod hide;
@@ -28,14 +29,15 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::brokered::{change, command, secret};
+use self::entry::stand_ins;
 pub use self::file::{CallRecord, RecordError};
 use self::file::{End, Failed, Head, Subject};
 use self::hide::Hider;
 pub(crate) use self::sockets::resolve;
 pub use self::stage::{Act, CommandAnswer, CommandFault, HttpAnswer, HttpFault, HttpResponse, Stage};
+use self::tape::Compared;
 pub use self::tape::Divergence;
 pub(crate) use self::tape::Tape;
-use self::tape::{Compared, stand_ins};
 pub(crate) use self::view::link;
 use crate::component::{Component, Hook, Report};
 use crate::contract::Linked;

@@ -16,9 +16,10 @@ use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError, StreamError, StreamResult};
 
 use super::answer::{Answer, Many, Reader, Value};
+use super::entry::Outcome;
 use super::item::Item;
 use super::stage::Stage;
-use super::tape::{Outcome, Tape};
+use super::tape::Tape;
 use super::{files, http, sockets};
 use crate::limiter::LimitHit;
 use crate::reason::Reason;
