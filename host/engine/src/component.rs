@@ -59,7 +59,7 @@ impl Component {
 
     /// The component, linked for a call that is recorded or replayed.
     pub(crate) fn linked_to_record(&self) -> Result<Linked, Failure> {
-        let linked = self.linked.relinked(self.engine.recording()?);
+        let linked = self.linked.relinked(self.engine.0.linkers.recording()?);
         linked.map_err(|error| Failure::new(Reason::UnknownImport, clean(&format!("cannot be linked: {error:#}"))))
     }
 
@@ -227,7 +227,7 @@ impl Hook {
         state.plan.open(event);
         let engine = &self.component.engine.0;
         let supervisor = engine.supervisor.clone();
-        state.commands = Commands::new(self.grants.commands.clone(), supervisor, crew, self.limits.commands);
+        state.commands = Commands::new(&self.grants, supervisor, crew, self.limits.commands);
         state.aside = aside.map(|aside| Box::new(aside.seat(self.limits.transfer)));
         let linked = aside.map_or(&self.component.linked, Aside::linked);
         let mut store = Store::new(&engine.wasmtime, state);

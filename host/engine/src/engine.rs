@@ -3,22 +3,21 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use wasmtime::component::Linker;
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::cache::{Cache, Id, Identity};
 use crate::command::Supervisor;
 use crate::compile::Compiler;
 use crate::component::Component;
-use crate::http::{self, Resolver};
+use crate::http::Resolver;
 use crate::inspect::Inspection;
+use crate::linkers::Linkers;
 use crate::reason::{Failure, Reason};
-use crate::state::State;
 use crate::ticker::Ticker;
-use crate::{Access, Digest, Limits, contract, keyvalue, limits, record, requests, settings, tcp};
+use crate::{Digest, Limits, contract, limits, requests};
 
 /// Room on a hook's stack for the host functions that it calls.
 const HOST_STACK: usize = 1 << 20;
@@ -109,13 +108,7 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
-    /// What needs no grant.
-    linker: Linker<State>,
-    /// With what needs one: some hundred functions more, linked for the first
-    /// component that imports one of them.
-    brokered: OnceLock<Linker<State>>,
-    /// With all of it, each function of which the machine has a part in by way of a tape.
-    recording: OnceLock<Linker<State>>,
+    pub(crate) linkers: Linkers,
     pub(crate) ticker: Ticker,
     pub(crate) supervisor: Option<Arc<Supervisor>>,
     pub(crate) options: Options,
@@ -177,18 +170,13 @@ impl Engine {
     /// When the machine can't run the sandbox.
     pub fn new(mut options: Options) -> Result<Self, EngineError> {
         let wasmtime = configure(options.allocator).map_err(EngineError::Sandbox)?;
-        let mut linker = Linker::new(&wasmtime);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(EngineError::Sandbox)?;
-        settings::link(&mut linker).map_err(EngineError::Sandbox)?;
-        contract::link(&mut linker).map_err(EngineError::Sandbox)?;
-        tcp::link(&mut linker).map_err(EngineError::Sandbox)?;
+        let linkers = Linkers::new(&wasmtime);
         let ticker = Ticker::start(&wasmtime, options.tick).map_err(EngineError::Ticker)?;
         let mut hasher = std::hash::DefaultHasher::new();
         wasmtime.precompile_compatibility_hash().hash(&mut hasher);
         let compiler = hasher.finish();
         let supervisor = options.supervisor.take().map(Arc::new);
-        let (brokered, recording) = (OnceLock::new(), OnceLock::new());
-        Ok(Self(Arc::new(Inner { wasmtime, linker, brokered, recording, ticker, supervisor, options, compiler })))
+        Ok(Self(Arc::new(Inner { wasmtime, linkers, ticker, supervisor, options, compiler })))
     }
 
     /// Loads a component from a file. One whose image is cached isn't read again, as
@@ -297,45 +285,13 @@ impl Engine {
             );
             Failure::new(Reason::WrongSignature, crate::text::clean(&message))
         })?;
-        let linker = self.linker(&inspection)?;
+        let linker = self.0.linkers.of(&inspection.requests)?;
         let linked = linker.instantiate_pre(compiled).map_err(|error| {
             Failure::new(Reason::UnknownImport, crate::text::clean(&format!("cannot be linked: {error:#}")))
         })?;
         let linked = contract::Linked::new(version, linked)
             .map_err(|error| Failure::new(Reason::WrongSignature, crate::text::clean(&format!("{error:#}"))))?;
         Ok(Component::new(self.clone(), linked, version, inspection))
-    }
-
-    /// The linker for a component: the larger one only where it is needed.
-    fn linker(&self, inspection: &Inspection) -> Result<&Linker<State>, Failure> {
-        if !inspection.requests.iter().any(|request| matches!(request.access, Access::Gated(_))) {
-            return Ok(&self.0.linker);
-        }
-        self.brokered()
-    }
-
-    fn brokered(&self) -> Result<&Linker<State>, Failure> {
-        let Inner { linker, brokered, .. } = &*self.0;
-        if let Some(brokered) = brokered.get() {
-            return Ok(brokered);
-        }
-        let mut larger = linker.clone();
-        contract::link_brokered(&mut larger)
-            .and_then(|()| http::link(&mut larger))
-            .and_then(|()| keyvalue::link(&mut larger))
-            .map_err(|error| Failure::new(Reason::Host, format!("cannot link the brokered interfaces: {error:#}")))?;
-        Ok(brokered.get_or_init(|| larger))
-    }
-
-    /// The linker for calls that are recorded or replayed.
-    pub(crate) fn recording(&self) -> Result<&Linker<State>, Failure> {
-        if let Some(recording) = self.0.recording.get() {
-            return Ok(recording);
-        }
-        let mut taped = self.brokered()?.clone();
-        record::link(&mut taped)
-            .map_err(|error| Failure::new(Reason::Host, format!("cannot link what is recorded: {error:#}")))?;
-        Ok(self.0.recording.get_or_init(|| taped))
     }
 
     /// The compiled component: from the cache, or compiled and cached. With the identity

@@ -72,6 +72,7 @@ mod image;
 mod inspect;
 mod keyvalue;
 mod limiter;
+mod linkers;
 mod mask;
 mod output;
 mod reason;

@@ -6,6 +6,7 @@
 mod grant;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ pub use self::grant::{InvalidPart, Part, PlanGrant};
 use crate::event::{Event, EventKind};
 use crate::state::State;
 use crate::text::{clean, cut};
-use crate::{Mask, record};
+use crate::{Grants, Mask, record};
 
 /// Sources, tags, patterns and variables that one call may name together. A command
 /// line of ten thousand words is no plan of a person.
@@ -182,7 +183,7 @@ pub(crate) enum PlanError {
 /// What one call may change, and what it has changed so far.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    grant: PlanGrant,
+    grants: Arc<Grants>,
     /// Why nothing can be changed now.
     closed: Option<String>,
     changes: Vec<Change>,
@@ -192,9 +193,9 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Nothing can be changed until it is [opened](Self::open).
-    pub(crate) fn new(grant: &PlanGrant) -> Self {
+    pub(crate) fn new(grants: &Arc<Grants>) -> Self {
         Self {
-            grant: grant.clone(),
+            grants: Arc::clone(grants),
             closed: Some("the call has not begun".to_owned()),
             changes: Vec::new(),
             entries_left: MAX_ENTRIES,
@@ -223,13 +224,13 @@ impl Draft {
             Change::SetSources(_) | Change::AddSources(_) => Part::Sources,
             Change::AddTags(_) => Part::Tags,
             Change::AddExcludes(_) => Part::Excludes,
-            Change::SetEnv(Variable { name, .. }) if self.grant.covers_variable(name) => Part::Env,
+            Change::SetEnv(Variable { name, .. }) if self.grants.plan.covers_variable(name) => Part::Env,
             Change::SetEnv(Variable { name, .. }) => {
                 let message = format!("this hook may not set the variable `{}` for restic", shown(name));
                 return Err(PlanError::NotGranted(message));
             }
         };
-        if part != Part::Env && !self.grant.parts.contains(&part) {
+        if part != Part::Env && !self.grants.plan.parts.contains(&part) {
             return Err(PlanError::NotGranted(format!(
                 "this hook may not change the `{part}` of the plan: grant it in `grants.plan`"
             )));
@@ -237,7 +238,7 @@ impl Draft {
         if let Some(why) = &self.closed {
             return Err(PlanError::NotNow(why.clone()));
         }
-        if let (Some(why), Some(_)) = (&self.grant.fixed_sources, change.sources()) {
+        if let (Some(why), Some(_)) = (&self.grants.plan.fixed_sources, change.sources()) {
             return Err(PlanError::Invalid(format!("the sources can't be changed: {why}")));
         }
         if let Some(flaw) = change.flaw() {

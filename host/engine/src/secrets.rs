@@ -26,7 +26,7 @@ pub(crate) enum SecretError {
 
 /// The secrets of one call. Each source is read once, whatever comes of it.
 pub(crate) struct Secrets {
-    granted: BTreeMap<String, SecretSource>,
+    grants: Arc<Grants>,
     read: BTreeMap<String, Result<Value, Unavailable>>,
     pub(crate) mask: Mask,
 }
@@ -44,8 +44,8 @@ impl Drop for Value {
 }
 
 impl Secrets {
-    pub(crate) fn new(grants: &Grants) -> Self {
-        Self { granted: grants.secrets.clone(), read: BTreeMap::new(), mask: grants.mask.clone() }
+    pub(crate) fn new(grants: &Arc<Grants>) -> Self {
+        Self { grants: Arc::clone(grants), read: BTreeMap::new(), mask: grants.mask.clone() }
     }
 }
 
@@ -57,16 +57,18 @@ pub(crate) async fn get(state: &mut State, name: &str) -> wasmtime::Result<Resul
 /// Reads a secret.
 pub(crate) async fn read(state: &mut State, name: &str) -> Result<Arc<str>, SecretError> {
     if let Some(stage) = state.aside.as_ref().and_then(|aside| aside.stage.as_ref()) {
-        let value = stage.secrets.get(name).filter(|_| state.secrets.granted.contains_key(name));
+        let value = stage.secrets.get(name).filter(|_| state.secrets.grants.secrets.contains_key(name));
         let value = value
             .ok_or_else(|| SecretError::Unavailable(format!("the secret `{name}` can't be read: there is none")))?;
         state.secrets.mask.add(value);
         return Ok(Arc::from(value.as_str()));
     }
     let under = state.commands.under.as_ref().map(|(supervisor, crew)| (&**supervisor, crew));
-    let Secrets { granted, read, mask } = &mut state.secrets;
-    let source =
-        granted.get(name).ok_or_else(|| SecretError::Unknown(format!("no secret `{name}` is granted to this hook")))?;
+    let Secrets { grants, read, mask } = &mut state.secrets;
+    let source = grants
+        .secrets
+        .get(name)
+        .ok_or_else(|| SecretError::Unknown(format!("no secret `{name}` is granted to this hook")))?;
     if !read.contains_key(name) {
         let value = source.read(mask, under).await.map(|text| Value(Arc::from(text.as_str())));
         read.insert(name.to_owned(), value);

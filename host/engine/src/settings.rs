@@ -20,8 +20,8 @@ enum Error {
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut store = linker.instance("wasi:config/store@0.2.0-rc.1")?;
     store.func_wrap("get", |context, (key,): (String,)| {
-        let found = context.data().config.iter().find(|(name, _)| *name == key);
+        let found = context.data().grants.config.iter().find(|(name, _)| *name == key);
         Ok((Ok::<_, Error>(found.map(|(_, value)| value.clone())),))
     })?;
-    store.func_wrap("get-all", |context, (): ()| Ok((Ok::<_, Error>(context.data().config.clone()),)))
+    store.func_wrap("get-all", |context, (): ()| Ok((Ok::<_, Error>(context.data().grants.config.clone()),)))
 }

@@ -1,5 +1,7 @@
 //! What stands behind one store: made for one call, dropped after it.
 
+use std::sync::Arc;
+
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -20,7 +22,7 @@ use crate::{Grants, Limits};
 pub(crate) struct State {
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
-    pub(crate) config: Vec<(String, String)>,
+    pub(crate) grants: Arc<Grants>,
     pub(crate) limiter: Limiter,
     pub(crate) recorder: Recorder,
     pub(crate) plan: Draft,
@@ -38,13 +40,13 @@ pub(crate) struct State {
 
 impl State {
     /// Opens what is granted. Fails when a granted directory can't be opened.
-    pub(crate) fn new(grants: &Grants, limits: &Limits, recorder: Recorder) -> Result<Self, Failure> {
+    pub(crate) fn new(grants: &Arc<Grants>, limits: &Limits, recorder: Recorder) -> Result<Self, Failure> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Output::new(&recorder, Stream::Stdout))
             .stderr(Output::new(&recorder, Stream::Stderr))
             .envs(&grants.env)
             .max_random_size(limits.transfer as u64);
-        let tcp = Tcp::new(&grants.tcp);
+        let tcp = Tcp::new(grants);
         tcp.open(&mut wasi);
         for dir in &grants.dirs {
             let permissions = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
@@ -59,12 +61,12 @@ impl State {
         Ok(Self {
             wasi: wasi.build(),
             table,
-            config: grants.config.clone(),
+            grants: Arc::clone(grants),
             limiter: Limiter::new(limits),
-            http: Http::new(&grants.http, limits, &recorder, &stop),
+            http: Http::new(grants, limits, &recorder, &stop),
             recorder,
             stop,
-            plan: Draft::new(&grants.plan),
+            plan: Draft::new(grants),
             secrets: Secrets::new(grants),
             kept: grants.state.clone().map(Kept::new),
             tcp,

@@ -17,11 +17,11 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, Networ
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
-use crate::record;
 use crate::state::State;
+use crate::{Grants, record};
 
-/// The instance that is served here: its version is that of wasmtime-wasi, which
-/// otherwise answers beside it, and refuses every name.
+/// The instance that is served here, in the place of that of wasmtime-wasi, which refuses
+/// every name; its version is that of the others there.
 const LOOKUP: &str = "wasi:sockets/ip-name-lookup@0.2.12";
 
 /// One address that a hook may connect to: a host, by name or by number, and a port.
@@ -158,28 +158,28 @@ impl Reachable {
 
 /// The network of one call.
 pub(crate) struct Tcp {
-    granted: Vec<TcpGrant>,
+    grants: Arc<Grants>,
     reachable: Reachable,
 }
 
 impl Tcp {
-    pub(crate) fn new(granted: &[TcpGrant]) -> Self {
+    pub(crate) fn new(grants: &Arc<Grants>) -> Self {
         let reachable = Reachable::default();
-        for TcpGrant { host, port } in granted {
+        for TcpGrant { host, port } in &grants.tcp {
             match host {
                 Host::Ipv4(address) => reachable.add((*address).into(), *port),
                 Host::Ipv6(address) => reachable.add((*address).into(), *port),
                 Host::Domain(_) => {}
             }
         }
-        Self { granted: granted.to_vec(), reachable }
+        Self { grants: Arc::clone(grants), reachable }
     }
 
     /// Opens the network as far as it is granted.
     pub(crate) fn open(&self, wasi: &mut WasiCtxBuilder) {
         let reachable = self.reachable.clone();
         // Denied by default; said here so that a new default can't open a door.
-        wasi.allow_udp(false).allow_ip_name_lookup(false).allow_tcp(!self.granted.is_empty()).socket_addr_check(
+        wasi.allow_udp(false).allow_ip_name_lookup(false).allow_tcp(!self.grants.tcp.is_empty()).socket_addr_check(
             move |address, used| {
                 let allowed = reachable.allows(address, used);
                 Box::pin(std::future::ready(allowed)) as Pin<Box<dyn Future<Output = bool> + Send + Sync>>
@@ -195,7 +195,7 @@ impl Tcp {
             _ => return Err(ErrorCode::InvalidArgument),
         };
         let host = canonical(host);
-        let ports: Vec<_> = self.granted.iter().filter(|grant| grant.host == host).map(|grant| grant.port).collect();
+        let ports: Vec<_> = self.grants.tcp.iter().filter(|grant| grant.host == host).map(|grant| grant.port).collect();
         if ports.is_empty() {
             return Err(ErrorCode::PermanentResolverFailure);
         }
@@ -231,7 +231,6 @@ impl Pollable for Addresses {
 
 /// Puts this lookup in the place of the one of wasmtime-wasi.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
     let mut lookup = linker.instance(LOOKUP)?;
     lookup.resource("resolve-address-stream", ResourceType::host::<Addresses>(), |mut context, rep| {
         context.data_mut().table.delete(Resource::<Addresses>::new_own(rep))?;
@@ -265,6 +264,5 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             Ok((subscribe(&mut context.data_mut().table, stream)?,))
         },
     )?;
-    linker.allow_shadowing(false);
     Ok(())
 }

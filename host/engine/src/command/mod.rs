@@ -13,7 +13,6 @@ mod template;
 mod variables;
 mod written;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::grant::Granted;
@@ -24,9 +23,9 @@ pub(crate) use self::start::find;
 pub use self::supervisor::supervise_child;
 use crate::limiter::LimitHit;
 use crate::reason::{Failure, Reason};
-use crate::record;
 use crate::state::State;
 use crate::text::{clean, cut};
+use crate::{Grants, record};
 
 /// Bytes of a name of the guest's that are repeated in a message.
 const SHOWN: usize = 100;
@@ -52,20 +51,15 @@ pub(crate) enum CommandError {
 /// What a call needs to run commands. The default runs none.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    granted: BTreeMap<String, CommandGrant>,
+    grants: Arc<Grants>,
     pub(crate) under: Option<(Arc<Supervisor>, Crew)>,
     left: u32,
 }
 
 impl Commands {
     /// At most `most` commands, each under a supervisor of this crew.
-    pub(crate) fn new(
-        granted: BTreeMap<String, CommandGrant>,
-        supervisor: Option<Arc<Supervisor>>,
-        crew: Crew,
-        most: u32,
-    ) -> Self {
-        Self { granted, under: supervisor.map(|supervisor| (supervisor, crew)), left: most }
+    pub(crate) fn new(grants: &Arc<Grants>, supervisor: Option<Arc<Supervisor>>, crew: Crew, most: u32) -> Self {
+        Self { grants: Arc::clone(grants), under: supervisor.map(|supervisor| (supervisor, crew)), left: most }
     }
 }
 
@@ -85,9 +79,9 @@ pub(crate) async fn run_now(
     invocation: Invocation,
 ) -> wasmtime::Result<Result<Finished, CommandError>> {
     let mask = &state.secrets.mask;
-    let Commands { granted, under, left } = &mut state.commands;
+    let Commands { grants, under, left } = &mut state.commands;
     *left = left.checked_sub(1).ok_or(LimitHit(Reason::Commands))?;
-    let Some((name, grant)) = granted.get_key_value(&invocation.command) else {
+    let Some((name, grant)) = grants.commands.get_key_value(&invocation.command) else {
         let message = format!("no command `{}` is granted to this hook", shown(&invocation.command));
         return Ok(Err(CommandError::Unknown(message)));
     };

@@ -32,7 +32,7 @@ use crate::record::{Seat, Stage, Tape};
 use crate::recorder::Recorder;
 use crate::state::State;
 use crate::stop::Stop;
-use crate::{Limits, Reason};
+use crate::{Grants, Limits, Reason};
 
 /// Links what the grant `http` is for.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -52,7 +52,7 @@ struct Handler {
 
 /// Shared with the tasks of a call's requests.
 struct Call {
-    grants: Vec<HttpGrant>,
+    grants: Arc<Grants>,
     /// Looks names up; the system's resolver where there is none.
     resolver: Option<Arc<dyn Resolver>>,
     timeout: Duration,
@@ -79,11 +79,11 @@ impl Call {
 }
 
 impl Http {
-    pub(crate) fn new(grants: &[HttpGrant], limits: &Limits, recorder: &Recorder, stop: &Stop) -> Self {
+    pub(crate) fn new(grants: &Arc<Grants>, limits: &Limits, recorder: &Recorder, stop: &Stop) -> Self {
         let mut context = WasiHttpCtx::new();
         context.set_field_size_limit(limits.http_headers);
         let call = Call {
-            grants: grants.to_vec(),
+            grants: Arc::clone(grants),
             resolver: None,
             timeout: limits.timeout,
             body: limits.http_body,
@@ -146,7 +146,7 @@ impl WasiHttpHooks for Handler {
         };
         self.requests_left = left;
         let call = Arc::clone(&self.call);
-        let target = match send::check(&call.grants, request.method(), request.uri(), request.headers()) {
+        let target = match send::check(&call.grants.http, request.method(), request.uri(), request.headers()) {
             Ok(target) => target,
             Err(why) => {
                 call.note(&format!("denied {}: {why}", send::shown(request.method(), request.uri())));

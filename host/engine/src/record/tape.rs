@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::entry::{Call, Entry, Outcome};
 use super::hide::Hider;
 use super::item::{Item, alike};
+use crate::limiter::LimitHit;
 use crate::reason::Reason;
 use crate::{Mask, recorder::Recorder};
 
