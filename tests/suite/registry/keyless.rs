@@ -3,6 +3,9 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hookward_registry::signature::{Keyless, Policy, Signatory, Signature};
 use hookward_tests::counterparts::{Answer, Recorder, Registry};
 use hookward_tests::lab::Lab;
 use serde_json::{Value, json};
@@ -151,6 +154,11 @@ fn the_table_of_files() {
             altered(&good_one, &format!("{ENTRY}/inclusionPromise/signedEntryTimestamp"))
         }),
         ("another place in the log", altered(&good_one, &format!("{ENTRY}/inclusionProof/hashes/0"))),
+        ("a state of the log that it hasn't signed", {
+            let pointer = format!("{ENTRY}/inclusionProof/checkpoint/envelope");
+            let note = good_one.pointer(&pointer).unwrap().as_str().unwrap();
+            replaced(&good_one, &pointer, &note.replacen("log.test - 1", "log.test - 2", 1))
+        }),
         ("the entry of another's signature", {
             let mut changed = good_one.clone();
             *changed.pointer_mut(ENTRY).unwrap() = sign(RIGHT).pointer(ENTRY).unwrap().clone();
@@ -168,6 +176,11 @@ fn the_table_of_files() {
         ),
         &doesnt("invalid signature"),
     );
+    bundle(
+        "a signature of others that is logged as of these",
+        &sigstore.sign(&RIGHT, What::Pretended(&bytes)),
+        &doesnt("invalid signature"),
+    );
     bundle("altered signature", &altered(&good_one, "/messageSignature/signature"), &doesnt("invalid signature"));
     let promised = {
         let mut changed = good_one.clone();
@@ -180,7 +193,7 @@ fn the_table_of_files() {
         changed["verificationMaterial"]["tlogEntries"] = json!([]);
         changed
     };
-    bundle("no entry in a log", &alone, &doesnt(""));
+    bundle("no entry in a log", &alone, &doesnt("it has no entry in a log of signatures"));
     bundle("a bundle of something else", &sigstore.sign(&RIGHT, What::File(b"else")), &{
         doesnt(&format!("it is of something else than {it}"))
     });
@@ -418,4 +431,43 @@ fn a_key_or_an_identity_will_do_where_both_are_named() {
     let verified = run(&lab, &["hook", "verify", "it.wasm", "--key", "right.pub"]);
     assert_eq!(verified.code, 78, "{verified:?}");
     assert!(verified.stderr.contains("is signed in a bundle alone, without a key, and --key wants"), "{verified:?}");
+}
+
+/// Whatever is written over in a bundle: nobody else has signed by that, and nothing
+/// breaks. What is left of the right one's may be good: not all that stands in a bundle
+/// says anything.
+#[test]
+fn a_bundle_that_was_written_over_is_nobody_elses() {
+    let lab = Lab::new();
+    let sigstore = sigstore(&lab);
+    let bytes = fine("it");
+    // Nobody whose name has this form is refused for it.
+    let anybody = ["*@*", "https://*/*/*/*/*@*/*/*"].map(|subject| Signatory::new(subject, ISSUER).unwrap());
+    let keyless = Keyless::read(&lab.path("root.json"), anybody.to_vec()).unwrap();
+    let policy = Policy { keyless: Some(keyless), ..Policy::default() };
+    let check = |bundle: &[u8], bytes: &[u8]| {
+        let signature: Signature = serde_json::from_value(json!({ "bundle": BASE64.encode(bundle) })).unwrap();
+        policy.check_file(bytes, &[signature])
+    };
+    for what in [What::File(&bytes), What::Statement(SIGN, &digest(&bytes))] {
+        let bundle = sigstore.sign(&RIGHT, what).to_string().into_bytes();
+        assert_eq!(check(&bundle, &bytes).unwrap().name(), SUBJECT);
+        let (mut accepted, mut tried) = (0, 0);
+        for at in (0..bundle.len()).step_by(5) {
+            let mut over = bundle.clone();
+            over[at] = if over[at] == b'A' { b'B' } else { b'A' };
+            tried += 1;
+            match check(&over, &bytes) {
+                Ok(signer) => {
+                    accepted += 1;
+                    assert_eq!((signer.name().as_str(), signer.issuer()), (SUBJECT, Some(ISSUER)), "at {at}");
+                    // And still of nothing else.
+                    check(&over, b"else").unwrap_err();
+                }
+                Err(failure) => assert!(!failure.message.contains('\n'), "at {at}: {failure}"),
+            }
+            check(&bundle[..at], &bytes).unwrap_err();
+        }
+        assert!(accepted * 20 < tried, "{accepted} of {tried} are accepted");
+    }
 }

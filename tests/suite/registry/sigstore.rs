@@ -49,6 +49,8 @@ pub(crate) struct Sigstore {
 pub(crate) enum What<'a> {
     /// These bytes.
     File(&'a [u8]),
+    /// Others, while the log and the bundle say that it is these.
+    Pretended(&'a [u8]),
     /// A statement of this type of a digest.
     Statement(&'a str, &'a str),
 }
@@ -116,8 +118,9 @@ impl Sigstore {
             pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
         );
         let (content, name, kind, body) = match what {
-            What::File(bytes) => {
-                let signature = BASE64.encode(key.sign(bytes).unwrap());
+            What::File(bytes) | What::Pretended(bytes) => {
+                let signed = if matches!(what, What::File(_)) { bytes } else { b"others" };
+                let signature = BASE64.encode(key.sign(signed).unwrap());
                 let body = json!({ "apiVersion": "0.0.1", "kind": "hashedrekord", "spec": {
                     "data": { "hash": { "algorithm": "sha256", "value": hex(bytes) } },
                     "signature": { "content": signature, "publicKey": { "content": BASE64.encode(pem) } },

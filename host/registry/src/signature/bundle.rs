@@ -127,6 +127,9 @@ impl Keyless {
         let certificate = parsed.signing_certificate().and_then(|der| parse_certificate_info(der).ok());
         let claimed = certificate.as_ref();
         let claimed = claimed.and_then(|info| identity(info.identity.as_ref()?.as_str(), info.issuer.as_deref()));
+        if parsed.verification_material.tlog_entries.is_empty() {
+            return Err(Rejection::Broken(claimed, "it has no entry in a log of signatures".to_owned()));
+        }
         if let Some(why) = no_signature(&parsed.content) {
             return Err(Rejection::Broken(claimed, why));
         }
@@ -190,11 +193,12 @@ fn reason(error: &Error, bundle: &Parsed, certificate: Option<&CertificateInfo>,
     }
 }
 
-/// What the log says of when it was signed, if the certificate wasn't valid then. The
-/// log's own signature of that has been checked before a certificate's chain is.
+/// What a log has promised of when it was signed, if the certificate wasn't valid then.
+/// A promise has been checked before a certificate's chain is.
 fn out_of_time(bundle: &Parsed, certificate: &CertificateInfo) -> Option<String> {
     let CertificateInfo { not_before, not_after, .. } = certificate;
-    let mut times = bundle.verification_material.tlog_entries.iter().filter_map(|entry| entry.integrated_time);
+    let promised = bundle.verification_material.tlog_entries.iter().filter(|entry| entry.inclusion_promise.is_some());
+    let mut times = promised.filter_map(|entry| entry.integrated_time);
     let time = times.find(|time| time < not_before || time > not_after)?;
     Some(if time < *not_before {
         format!("the log has it at {time}, and its certificate is not valid before {not_before}")
