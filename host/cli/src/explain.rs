@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use bytesize::ByteSize;
 use hookward_engine::event::millis;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_runner::config::HookSpec;
+use hookward_registry::signature::Signatory;
+use hookward_runner::config::{ComponentSettings, HookSpec, SignatureSpec};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
@@ -37,9 +38,9 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
         Prepared::without_hooks(plan)
     };
     if session.global.json {
-        output::result(format_args!("{:#}", describe(&prepared)))?;
+        output::result(format_args!("{:#}", describe(&prepared, &config.components)))?;
     } else {
-        output::result(text(&prepared).context("cannot write the plan")?.trim_end())?;
+        output::result(text(&prepared, &config.components).context("cannot write the plan")?.trim_end())?;
     }
     Ok(0)
 }
@@ -96,7 +97,7 @@ fn requests(imports: &[Import], hook: &HookSpec) -> Vec<(String, Vec<&'static st
     groups
 }
 
-fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
+fn text(prepared: &Prepared, components: &ComponentSettings) -> Result<String, std::fmt::Error> {
     let plan = &prepared.plan;
     let mut out = String::new();
     let profile = plan.profile.as_deref().unwrap_or("(none)");
@@ -118,7 +119,7 @@ fn text(prepared: &Prepared) -> Result<String, std::fmt::Error> {
         writeln!(out, "  locks       {lock}")?;
     }
     for (spec, hook) in prepared.hooks() {
-        describe_hook(&mut out, spec, hook)?;
+        describe_hook(&mut out, spec, hook, components.signature(&spec.component))?;
     }
     Ok(out)
 }
@@ -132,9 +133,17 @@ fn gate(out: &mut String, prepared: &Prepared) -> std::fmt::Result {
     Ok(())
 }
 
-fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure>) -> std::fmt::Result {
+fn describe_hook(
+    out: &mut String,
+    spec: &HookSpec,
+    hook: Result<&Hook, &Failure>,
+    signature: Option<&SignatureSpec>,
+) -> std::fmt::Result {
     writeln!(out, "\nhook \"{}\" ({}, {})  {}", spec.name, spec.scope, spec.kind, spec.location)?;
     writeln!(out, "  component   {}", spec.component)?;
+    if let Some(signature) = signature {
+        writeln!(out, "              signed by {signature}, as {} wants it", signature.origin)?;
+    }
     match hook {
         Ok(hook) => {
             let inspection = hook.component().inspection();
@@ -190,12 +199,13 @@ fn describe_hook(out: &mut String, spec: &HookSpec, hook: Result<&Hook, &Failure
     Ok(())
 }
 
-fn describe(prepared: &Prepared) -> Value {
+fn describe(prepared: &Prepared, components: &ComponentSettings) -> Value {
     let plan = &prepared.plan;
     let order: serde_json::Map<_, _> = events(plan)
         .map(|(kind, hooks)| (kind.to_string(), json!(hooks.iter().map(|hook| &hook.name).collect::<Vec<_>>())))
         .collect();
-    let hooks: Vec<_> = prepared.hooks().map(|(spec, hook)| hook_json(spec, hook)).collect();
+    let signature = |spec: &HookSpec| components.signature(&spec.component).map(signature_json);
+    let hooks: Vec<_> = prepared.hooks().map(|(spec, hook)| hook_json(spec, hook, signature(spec))).collect();
     let words = std::iter::once(plan.restic.program.as_os_str()).chain(plan.restic.args.iter().map(AsRef::as_ref));
     json!({
         "version": 1,
@@ -215,7 +225,18 @@ fn describe(prepared: &Prepared) -> Value {
     })
 }
 
-fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
+fn signature_json(spec: &SignatureSpec) -> Value {
+    let SignatureSpec { keys, keyless, origin } = spec;
+    let identity = |signatory: &Signatory| json!({ "subject": signatory.subject(), "issuer": signatory.issuer() });
+    json!({
+        "wanted-by": origin,
+        "keys": keys.iter().map(|key| &key.value).collect::<Vec<_>>(),
+        "identities": keyless.iter().flat_map(|keyless| &keyless.identities).map(identity).collect::<Vec<_>>(),
+        "trust-root": keyless.as_ref().map(|keyless| &keyless.trust_root.value),
+    })
+}
+
+fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>, signature: Option<Value>) -> Value {
     let limits = &spec.limits;
     json!({
         "name": spec.name,
@@ -227,6 +248,7 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>) -> Value {
         "module": hook.ok().and_then(|hook| hook.component().inspection().label()),
         "digest": hook.ok().map(|hook| hook.component().inspection().digest),
         "pinned": spec.digest.is_some(),
+        "signature": signature,
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
         "grants": grants::describe(&spec.grants),

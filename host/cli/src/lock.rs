@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use hookward_engine::{Access, Request};
 use hookward_registry::lock::Locked;
+use hookward_registry::signature::Signer;
 use hookward_runner::components::{Change, Entry, Proposal, Wanted, wanted};
 use hookward_runner::config::{ComponentSettings, Config};
 use serde_json::{Value, json};
@@ -129,8 +130,8 @@ fn text(proposal: &Proposal) -> Result<String, std::fmt::Error> {
                 line(&mut out, "no longer has URLs of", &changes.gone_hosts)?;
             }
         }
-        if let Some(key) = signed_by {
-            writeln!(out, "         signed by {key}")?;
+        if let Some(signer) = signed_by {
+            writeln!(out, "         signed by {signer}")?;
         }
     }
     Ok(out)
@@ -176,6 +177,7 @@ fn describe(entry: &Entry) -> Value {
         "change": what,
         "from": from,
         "changes": changes,
-        "signed-by": signed_by.as_ref().map(|key| key.fingerprint()),
+        "signed-by": signed_by.as_ref().map(Signer::name),
+        "issuer": signed_by.as_ref().and_then(Signer::issuer),
     })
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use hookward_engine::{Digest, Inspection, Limits};
-use hookward_registry::signature::{Policy, PrivateKey, PublicKey, Signature};
+use hookward_registry::signature::{PairSignature, Policy, PrivateKey, PublicKey, Signature, Signer};
 use hookward_registry::{Artifact, Client, Failure, Reference, Registries};
-use hookward_runner::config::{ComponentSettings, Config, Source};
+use hookward_runner::config::{ComponentSettings, Config, SignatureSpec, Source};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -77,8 +77,8 @@ pub(crate) fn pull(session: &Session, args: &Pull) -> anyhow::Result<i32> {
         let artifact = client.resolve(reference).await?;
         let signed_by = match &policy {
             Some(policy) => {
-                let signatures = client.signatures(reference, &artifact.subjects()).await?;
-                Some(policy.check_artifact(&artifact, &signatures)?.clone())
+                let signatures = client.signatures(reference, &artifact.subjects(), policy).await?;
+                Some(policy.check_artifact(&artifact, &signatures)?)
             }
             None => None,
         };
@@ -94,13 +94,14 @@ pub(crate) fn pull(session: &Session, args: &Pull) -> anyhow::Result<i32> {
     if session.global.json {
         let report = json!({
             "version": 1, "exit-code": 0, "reference": reference, "file": file, "manifest": manifest.digest,
-            "component": component, "size": size, "signed-by": signed_by.map(|key| key.fingerprint()),
+            "component": component, "size": size, "signed-by": signed_by.as_ref().map(Signer::name),
+            "issuer": signed_by.as_ref().and_then(Signer::issuer),
         });
         output::result(format_args!("{report:#}"))?;
     } else if !session.global.quiet {
         output::result(format_args!("{}: {component}", file.display()))?;
-        if let Some(key) = signed_by {
-            output::result(format_args!("signed by {key}"))?;
+        if let Some(signer) = signed_by {
+            output::result(format_args!("signed by {signer}"))?;
         }
     }
     Ok(0)
@@ -137,11 +138,11 @@ pub(crate) fn sign(session: &Session, args: &Sign) -> anyhow::Result<i32> {
     let (what, subject) = match component(&args.component)? {
         Source::File(file) => {
             let bytes = read(&file)?;
-            let signature = Signature::of_file(&bytes, &key).map_err(unusable)?;
-            let path = Signature::file(&file);
+            let signature = PairSignature::of_file(&bytes, &key).map_err(unusable)?;
+            let path = PairSignature::file(&file);
             if !session.global.dry_run {
                 // Beside those of others, but for what was signed before.
-                let kept = Signature::beside(&file).map_err(failed)?;
+                let kept = PairSignature::beside(&file).map_err(failed)?;
                 let kept = kept.iter().filter(|kept| kept.is_of(&bytes, &public)).count();
                 let mut text = std::fs::read_to_string(&path).unwrap_or_default();
                 if kept == 0 {
@@ -160,7 +161,7 @@ pub(crate) fn sign(session: &Session, args: &Sign) -> anyhow::Result<i32> {
                 // another pins it by its digest.
                 let artifact = client.resolve(&reference).await.map_err(failed)?;
                 let subject = artifact.index.as_ref().map_or(artifact.manifest.digest, |index| index.digest);
-                let signature = Signature::of_artifact(&reference, subject, &key).map_err(unusable)?;
+                let signature = PairSignature::of_artifact(&reference, subject, &key).map_err(unusable)?;
                 if !session.global.dry_run {
                     client.push_signature(&reference, subject, &signature).await.map_err(failed)?;
                 }
@@ -200,34 +201,35 @@ pub(crate) fn verify(session: &Session, args: &Verify) -> anyhow::Result<i32> {
         let message = format!("nothing says who has to have signed {source}: name the keys with --key");
         Problem::NotNamed(message)
     })?;
-    let (digest, key) = match &source {
+    let (digest, signer) = match &source {
         Source::File(file) => {
             let bytes = read(file)?;
             let signatures = Signature::beside(file).map_err(failed)?;
-            let key = policy.check_file(&bytes, &signatures).map_err(|failure| of(&source, &failure))?;
-            (Digest::of(&bytes), key)
+            let signer = policy.check_file(&bytes, &signatures).map_err(|failure| of(&source, &failure))?;
+            (Digest::of(&bytes), signer)
         }
         Source::Registry(reference) => {
             let client = client(session, &settings.registries, reference)?;
             let runtime = session.runtime()?;
             let found = runtime.block_on(async {
                 let artifact = client.resolve(reference).await?;
-                let signatures = client.signatures(reference, &artifact.subjects()).await?;
+                let signatures = client.signatures(reference, &artifact.subjects(), &policy).await?;
                 Ok((artifact, signatures))
             });
             runtime.shutdown_background();
             let (artifact, signatures) = found.map_err(failed)?;
-            let key = policy.check_artifact(&artifact, &signatures).map_err(|failure| of(&source, &failure))?;
-            (artifact.manifest.digest, key)
+            let signer = policy.check_artifact(&artifact, &signatures).map_err(|failure| of(&source, &failure))?;
+            (artifact.manifest.digest, signer)
         }
     };
     if session.global.json {
         let report = json!({
-            "version": 1, "exit-code": 0, "component": args.component, "digest": digest, "signed-by": key.fingerprint(),
+            "version": 1, "exit-code": 0, "component": args.component, "digest": digest,
+            "signed-by": signer.name(), "issuer": signer.issuer(),
         });
         output::result(format_args!("{report:#}"))?;
     } else if !session.global.quiet {
-        output::result(format_args!("{source}: {digest} signed by {key}"))?;
+        output::result(format_args!("{source}: {digest} signed by {signer}"))?;
     }
     Ok(0)
 }
@@ -238,13 +240,10 @@ fn of(source: &Source, failure: &Failure) -> Problem {
 
 /// Whose signature is asked for: on the command line, or else by the configuration.
 fn policy(settings: &ComponentSettings, source: &Source, keys: &[PathBuf]) -> Result<Option<Policy>, Problem> {
-    let spec = settings.signature(source);
-    let (files, origin): (Vec<&Path>, String) = match (keys, spec) {
-        ([], None) => return Ok(None),
-        ([], Some(spec)) => (spec.keys.iter().map(|key| key.value.as_path()).collect(), spec.origin.clone()),
-        (keys, _) => (keys.iter().map(PathBuf::as_path).collect(), "--key".to_owned()),
-    };
-    let keys = files.into_iter().map(PublicKey::read).collect::<Result<_, _>>();
+    if keys.is_empty() {
+        return settings.signature(source).map(SignatureSpec::read).transpose().map_err(failed);
+    }
+    let keys = keys.iter().map(|key| PublicKey::read(key)).collect::<Result<_, _>>();
     let keys = keys.map_err(|error| Problem::Registry(error.to_string()))?;
-    Ok(Some(Policy { keys, origin }))
+    Ok(Some(Policy { keys, keyless: None, origin: "--key".to_owned() }))
 }

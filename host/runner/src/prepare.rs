@@ -89,7 +89,7 @@ pub(crate) fn help(reason: Reason) -> Option<&'static str> {
         Reason::ImportNotGranted => "add it to the hook's `grants`; `hookward hook inspect` lists all that it asks for",
         Reason::Unreadable => "correct the path, or put the component there",
         Reason::Lock => "`hookward lock` writes what is missing, `hookward lock --update` takes what has changed",
-        Reason::Signature => "have it signed (`hookward hook sign`), or correct the keys in the configuration",
+        Reason::Signature => "have it signed (`hookward hook sign`), or correct who has to in the configuration",
         Reason::Digest => "if the new component is meant, pin its digest; if not, put the pinned one back",
         Reason::Empty | Reason::NotWasm | Reason::Truncated | Reason::Invalid => {
             "name the component's file; `hookward hook inspect` looks into one"

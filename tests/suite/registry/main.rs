@@ -10,11 +10,13 @@
 
 mod altered;
 mod hostile;
+mod keyless;
 mod keys;
 mod kinds;
 mod locked;
 mod push_pull;
 mod signatures;
+mod sigstore;
 mod support;
 mod vendored;
 mod wkg;

@@ -12,6 +12,7 @@
 //!   clear, unless the registry itself is plain.
 
 mod door;
+mod referrers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ use crate::artifact::{self, Artifact, MANIFESTS, Manifest, Parsed};
 use crate::failure::{Failure, Reason};
 use crate::reference::Reference;
 use crate::settings::Registries;
-use crate::signature::{ANNOTATION, PAYLOAD, Signature};
+use crate::signature::{ANNOTATION, PAYLOAD, PairSignature, Policy, Signature};
 
 /// Bytes of a manifest, of an index, and of all that is no component: what the
 /// specification has registries accept at the least.
@@ -133,25 +134,30 @@ impl Client {
         Ok(Pushed { manifest, component, size })
     }
 
-    /// The signatures of these digests that the registry has, in the layout of cosign:
-    /// under the tag `sha256-....sig` of the same repository.
+    /// The signatures of these digests that the registry has: by keys, in the layout of
+    /// cosign, under the tag `sha256-....sig` of the same repository; and bundles, if
+    /// the policy has a use for them.
     ///
     /// # Errors
     /// When the registry can't say. None at all is no error.
-    pub async fn signatures(&self, reference: &Reference, subjects: &[Digest]) -> Result<Vec<Signature>, Failure> {
+    pub async fn signatures(
+        &self,
+        reference: &Reference,
+        subjects: &[Digest],
+        policy: &Policy,
+    ) -> Result<Vec<Signature>, Failure> {
         let door = self.door(reference)?;
-        let mut found = Vec::new();
-        for subject in subjects {
-            let Some(manifest) = signed(&door, *subject).await.map_err(|error| named(reference, error))? else {
-                continue;
-            };
-            for layer in manifest.layers.iter().filter(|layer| layer.media_type == PAYLOAD).take(SIGNATURES) {
-                let Some(signature) = layer.annotations.as_ref().and_then(|all| all.get(ANNOTATION)) else { continue };
-                let payload = payload(&door, layer).await.map_err(|error| named(reference, error))?;
-                found.extend(Signature::of_payload(payload, signature));
+        let look = async {
+            let mut found = Vec::new();
+            for subject in subjects {
+                found.extend(pairs(&door, *subject).await?.into_iter().map(Signature::Pair));
+                if policy.keyless.is_some() {
+                    found.extend(referrers::bundles(&door, *subject).await?.into_iter().map(Signature::Bundle));
+                }
             }
-        }
-        Ok(found)
+            Ok(found)
+        };
+        look.await.map_err(|error| named(reference, error))
     }
 
     /// Adds a signature to those that the registry has of this digest.
@@ -162,7 +168,7 @@ impl Client {
         &self,
         reference: &Reference,
         subject: Digest,
-        signature: &Signature,
+        signature: &PairSignature,
     ) -> Result<(), Failure> {
         let (door, tag) = (self.door(reference)?, reference.tagged(signature_tag(subject)));
         let push = async {
@@ -200,6 +206,17 @@ impl Client {
 /// The tag under which the signatures of a digest stand.
 fn signature_tag(subject: Digest) -> String {
     format!("sha256-{}.sig", subject.hex())
+}
+
+/// The signatures of a digest by keys.
+async fn pairs(door: &Door, subject: Digest) -> Result<Vec<PairSignature>, Failure> {
+    let mut found = Vec::new();
+    let Some(manifest) = signed(door, subject).await? else { return Ok(found) };
+    for layer in manifest.layers.iter().filter(|layer| layer.media_type == PAYLOAD).take(SIGNATURES) {
+        let Some(signature) = layer.annotations.as_ref().and_then(|all| all.get(ANNOTATION)) else { continue };
+        found.extend(PairSignature::of_payload(payload(door, layer).await?, signature));
+    }
+    Ok(found)
 }
 
 /// The manifest of the signatures of a digest, if there are any.

@@ -1,193 +1,52 @@
-//! Who has signed a component: signatures by a key pair, as cosign makes them.
-//!
-//! An artifact of a registry is signed by its manifest's digest, which stands in a small
-//! text, the payload; a file is signed as it is. Both are ECDSA over P-256 with SHA-256,
-//! or Ed25519.
+//! Who has signed a component: a key pair, as cosign makes them, or somebody by a
+//! certificate that was given out for a few minutes.
 
+mod bundle;
+mod crypto;
+mod identity;
 mod key;
+mod pair;
+mod policy;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hookward_engine::Digest;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+pub(crate) use self::bundle::{BUNDLE, is_signature};
+pub use self::bundle::{Bundle, InvalidTrustRoot, Keyless};
+pub use self::identity::{Identity, InvalidSignatory, Signatory};
 pub use self::key::{InvalidKey, PrivateKey, PublicKey};
-use crate::artifact::Artifact;
-use crate::failure::{Failure, Reason};
-use crate::reference::Reference;
-
-/// Media type of a payload in a registry.
-pub(crate) const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-
-/// The annotation of a payload's layer that is its signature.
-pub(crate) const ANNOTATION: &str = "dev.cosignproject.cosign/signature";
-
-/// What cosign writes into a payload as its type.
-const TYPE: &str = "cosign container image signature";
+pub use self::pair::PairSignature;
+pub(crate) use self::pair::{ANNOTATION, PAYLOAD};
+pub use self::policy::{Policy, Signer};
+use crate::failure::Failure;
 
 /// A signature that nobody has checked yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signature {
-    #[serde(with = "base64_text")]
-    signature: Vec<u8>,
-    /// What was signed; none when it is the component's bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "base64_option")]
-    payload: Option<Vec<u8>>,
-}
-
-/// Whose signature a component needs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Any of these.
-    pub keys: Vec<PublicKey>,
-    /// What of the configuration says so, for messages: `[registry."ghcr.io/acme"]`.
-    pub origin: String,
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Signature {
+    /// By a key pair.
+    Pair(PairSignature),
+    /// Without a key.
+    Bundle(Bundle),
 }
 
 impl Signature {
-    /// Signs an artifact of a registry.
+    /// The signatures beside a component's file.
     ///
     /// # Errors
-    /// When the key can't be used.
-    pub fn of_artifact(reference: &Reference, subject: Digest, key: &PrivateKey) -> Result<Self, InvalidKey> {
-        let payload = json!({
-            "critical": {
-                "identity": { "docker-reference": reference.place() },
-                "image": { "docker-manifest-digest": subject },
-                "type": TYPE,
-            },
-            "optional": null,
-        });
-        let payload = payload.to_string().into_bytes();
-        Ok(Self { signature: key.sign(&payload)?, payload: Some(payload) })
-    }
-
-    /// Signs a file by its bytes.
-    ///
-    /// # Errors
-    /// When the key can't be used.
-    pub fn of_file(bytes: &[u8], key: &PrivateKey) -> Result<Self, InvalidKey> {
-        Ok(Self { signature: key.sign(bytes)?, payload: None })
-    }
-
-    /// A payload and its signature, as registries keep them; none if it is no Base64.
-    pub(crate) fn of_payload(payload: Vec<u8>, signature: &str) -> Option<Self> {
-        Some(Self { signature: BASE64.decode(signature.trim()).ok()?, payload: Some(payload) })
-    }
-
-    /// The signatures in the file beside a component's, one a line, in Base64.
-    ///
-    /// # Errors
-    /// When there is a file that can't be read. None at all is no error.
+    /// When there is a file of such that can't be read. None at all is no error.
     pub fn beside(file: &Path) -> Result<Vec<Self>, Failure> {
-        let path = Self::file(file);
-        let unreadable = |error: &dyn std::fmt::Display| {
-            Failure::new(Reason::File, format!("cannot read the signature {}: {error}", path.display()))
-        };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let lines = text.split_whitespace().map(|line| BASE64.decode(line));
-                let signature = |signature| Self { signature, payload: None };
-                lines.map(|line| line.map(signature).map_err(|error| unreadable(&error))).collect()
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(unreadable(&error)),
-        }
+        let pairs = PairSignature::beside(file)?.into_iter().map(Self::Pair);
+        Ok(pairs.chain(Bundle::beside(file)?.map(Self::Bundle)).collect())
     }
-
-    /// The file of a file's signatures: `hook.wasm.sig`.
-    #[must_use]
-    pub fn file(component: &Path) -> PathBuf {
-        let mut name = component.as_os_str().to_owned();
-        name.push(".sig");
-        PathBuf::from(name)
-    }
-
-    /// Whether it is this key's, of these bytes.
-    #[must_use]
-    pub fn is_of(&self, bytes: &[u8], key: &PublicKey) -> bool {
-        self.payload.is_none() && key.verify(bytes, &self.signature)
-    }
-
-    /// What was signed, if it isn't the component itself.
-    pub(crate) fn payload(&self) -> Option<&[u8]> {
-        self.payload.as_deref()
-    }
-
-    /// As it is written in files and registries.
-    #[must_use]
-    pub fn to_base64(&self) -> String {
-        BASE64.encode(&self.signature)
-    }
-
-    /// The digest that the payload is about.
-    fn subject(&self) -> Option<Digest> {
-        let payload: serde_json::Value = serde_json::from_slice(self.payload()?).ok()?;
-        payload.pointer("/critical/image/docker-manifest-digest")?.as_str()?.parse().ok()
-    }
-}
-
-impl Policy {
-    /// Checks an artifact; the key that has signed it.
-    ///
-    /// # Errors
-    /// When none of the keys has.
-    pub fn check_artifact(&self, artifact: &Artifact, signatures: &[Signature]) -> Result<&PublicKey, Failure> {
-        let subjects = artifact.subjects();
-        let mut other = None;
-        for signature in signatures {
-            let Some(payload) = signature.payload() else { continue };
-            let Some(key) = self.keys.iter().find(|key| key.verify(payload, &signature.signature)) else { continue };
-            match signature.subject() {
-                Some(subject) if subjects.contains(&subject) => return Ok(key),
-                subject => other = Some((key, subject)),
-            }
-        }
-        let digest = artifact.manifest.digest;
-        Err(match other {
-            Some((key, Some(subject))) => {
-                failed(format!("its signature by {key} is for {subject}, and not for this manifest, {digest}"))
-            }
-            Some((key, None)) => failed(format!("its signature by {key} is for no manifest, and so not for {digest}")),
-            None => self.not_signed(digest, signatures.len()),
-        })
-    }
-
-    /// Checks a file; the key that has signed it.
-    ///
-    /// # Errors
-    /// When none of the keys has.
-    pub fn check_file(&self, bytes: &[u8], signatures: &[Signature]) -> Result<&PublicKey, Failure> {
-        let signed = |signature: &Signature| self.keys.iter().find(|key| signature.is_of(bytes, key));
-        let key = signatures.iter().find_map(signed);
-        key.ok_or_else(|| self.not_signed(Digest::of(bytes), signatures.len()))
-    }
-
-    fn not_signed(&self, digest: Digest, signatures: usize) -> Failure {
-        let keys: Vec<_> = self.keys.iter().map(ToString::to_string).collect();
-        let (keys, origin) = (keys.join(" or "), &self.origin);
-        failed(match signatures {
-            0 => format!("{digest} is not signed, and {origin} wants a signature by {keys}"),
-            1 => format!(
-                "the signature of {digest} is not by {keys}, as {origin} wants it: it is another's, or was changed"
-            ),
-            some => format!("none of the {some} signatures of {digest} is by {keys}, as {origin} wants it"),
-        })
-    }
-}
-
-fn failed(message: String) -> Failure {
-    Failure::new(Reason::Signature, message)
 }
 
 mod base64_text {
     use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
     use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use super::BASE64;
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&BASE64.encode(bytes))
@@ -195,24 +54,5 @@ mod base64_text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         BASE64.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-mod base64_option {
-    use base64::Engine as _;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use super::BASE64;
-
-    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-        match bytes {
-            Some(bytes) => serializer.serialize_some(&BASE64.encode(bytes)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| BASE64.decode(text).map_err(serde::de::Error::custom)).transpose()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hookward_engine::{Failure, Inspection, Reason, Request};
 use hookward_registry::lock::{Changes, Locked};
-use hookward_registry::signature::{PublicKey, Signature};
+use hookward_registry::signature::{Signature, Signer};
 use hookward_registry::{Lock, Reference};
 
 use super::{Components, of_registry, of_store, read};
@@ -65,7 +65,7 @@ pub struct Entry {
     /// What becomes of it.
     pub change: Change,
     /// Who has signed it, of those who have to.
-    pub signed_by: Option<PublicKey>,
+    pub signed_by: Option<Signer>,
 }
 
 /// What becomes of one component.
@@ -187,7 +187,7 @@ impl Components {
         source: &Source,
         reference: &Reference,
         limit: u64,
-    ) -> Result<(Locked, Vec<u8>, Option<PublicKey>), Failure> {
+    ) -> Result<(Locked, Vec<u8>, Option<Signer>), Failure> {
         if !self.may_ask() {
             return Err(self.absent(source));
         }

@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use hookward_engine::{Component, Digest, Engine, Failure, Limits, Reason};
 use hookward_registry::lock::{LockFileError, Locked};
-use hookward_registry::signature::{Policy, PublicKey, Signature};
+use hookward_registry::signature::{Keyless, Policy, PublicKey, Signature, Signer};
 use hookward_registry::{Artifact, Client, Lock, Reference, Store, StoreError};
 
 pub use self::locking::{Change, Entry, Proposal, Unlocked, Wanted, wanted};
 pub use self::vendor::{VendorError, Vendored};
-use crate::config::{ComponentSettings, SignatureSpec, Source};
+use crate::config::{ComponentSettings, Location, SignatureSpec, Source};
 
 /// How far components may be gone for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct Got {
     /// The file that has them.
     pub file: PathBuf,
     /// Who has signed it, of those who have to.
-    pub signed_by: Option<PublicKey>,
+    pub signed_by: Option<Signer>,
 }
 
 impl Components {
@@ -266,9 +266,9 @@ impl Components {
         source: &Source,
         bytes: &[u8],
         signatures: impl FnOnce() -> Result<Vec<Signature>, hookward_registry::Failure>,
-    ) -> Result<Option<PublicKey>, Failure> {
+    ) -> Result<Option<Signer>, Failure> {
         let Some(spec) = self.0.settings.signature(source) else { return Ok(None) };
-        let check = || policy(spec)?.check_file(bytes, &signatures()?).cloned();
+        let check = || spec.read()?.check_file(bytes, &signatures()?);
         check().map(Some).map_err(|failure| about(source, &failure))
     }
 
@@ -277,15 +277,15 @@ impl Components {
         source: &Source,
         reference: &Reference,
         artifact: &Artifact,
-    ) -> Result<Option<PublicKey>, Failure> {
+    ) -> Result<Option<Signer>, Failure> {
         let Some(spec) = self.0.settings.signature(source) else { return Ok(None) };
-        let policy = policy(spec).map_err(|failure| about(source, &failure))?;
+        let policy = spec.read().map_err(|failure| about(source, &failure))?;
         let store = self.store();
         let kept = artifact.subjects().into_iter().map(|subject| store.signatures(subject));
         let kept: Result<Vec<_>, _> = kept.collect();
         let kept = kept.map_err(|error| about(source, &unreadable(&error)))?.concat();
         let failed = match policy.check_artifact(artifact, &kept) {
-            Ok(key) => return Ok(Some(key.clone())),
+            Ok(signer) => return Ok(Some(signer)),
             Err(failed) => failed,
         };
         if !self.may_ask() {
@@ -293,22 +293,31 @@ impl Components {
             return Err(Failure::new(Reason::Signature, format!("{source}: {why}")));
         }
         // It may have been signed since it was pulled.
-        let found = self.0.client.signatures(reference, &artifact.subjects()).await.map_err(of_registry)?;
-        let key = policy.check_artifact(artifact, &found).map_err(|failure| about(source, &failure))?;
+        let found = self.0.client.signatures(reference, &artifact.subjects(), &policy).await.map_err(of_registry)?;
+        let signer = policy.check_artifact(artifact, &found).map_err(|failure| about(source, &failure))?;
         self.0.store.keep_signatures(artifact.manifest.digest, &found).map_err(of_store)?;
-        Ok(Some(key.clone()))
+        Ok(Some(signer))
     }
 }
 
-/// The keys of the configuration, read.
-fn policy(spec: &SignatureSpec) -> Result<Policy, hookward_registry::Failure> {
-    let keys = spec.keys.iter().map(|key| {
-        PublicKey::read(&key.value).map_err(|error| {
-            let message = format!("{error} ({})", key.location);
+impl SignatureSpec {
+    /// Reads the keys and the trust root.
+    ///
+    /// # Errors
+    /// When one of them can't be used.
+    pub fn read(&self) -> Result<Policy, hookward_registry::Failure> {
+        let unusable = |error: &dyn std::fmt::Display, location: &Location| {
+            let message = format!("{error} ({location})");
             hookward_registry::Failure::new(hookward_registry::Reason::Signature, message)
-        })
-    });
-    Ok(Policy { keys: keys.collect::<Result<_, _>>()?, origin: spec.origin.clone() })
+        };
+        let keys =
+            self.keys.iter().map(|key| PublicKey::read(&key.value).map_err(|error| unusable(&error, &key.location)));
+        let keyless = self.keyless.as_ref().map(|keyless| {
+            let root = &keyless.trust_root;
+            Keyless::read(&root.value, keyless.identities.clone()).map_err(|error| unusable(&error, &root.location))
+        });
+        Ok(Policy { keys: keys.collect::<Result<_, _>>()?, keyless: keyless.transpose()?, origin: self.origin.clone() })
+    }
 }
 
 fn about(source: &Source, failure: &hookward_registry::Failure) -> Failure {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hookward_registry::signature::{InvalidSignatory, Signatory};
 use hookward_registry::{Connection, Reference, Registries, lock};
 
 use super::load::Loaded;
@@ -30,8 +31,28 @@ pub struct ComponentSettings {
 pub struct SignatureSpec {
     /// Public keys, any of which will do. Not looked at yet.
     pub keys: Vec<Located<PathBuf>>,
+    /// Who may sign without a key.
+    pub keyless: Option<KeylessSpec>,
     /// The table that says so.
     pub origin: String,
+}
+
+/// Who may sign without a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeylessSpec {
+    /// Any of these.
+    pub identities: Vec<Signatory>,
+    /// The file of what certificates and logs are checked by. Not looked at yet.
+    pub trust_root: Located<PathBuf>,
+}
+
+/// Who has to sign, by the names of their keys or as others know them.
+impl std::fmt::Display for SignatureSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = self.keys.iter().map(|key| key.value.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let identities = self.keyless.iter().flat_map(|keyless| &keyless.identities).map(ToString::to_string);
+        f.write_str(&keys.chain(identities).collect::<Vec<_>>().join(" or "))
+    }
 }
 
 impl ComponentSettings {
@@ -92,7 +113,14 @@ pub(super) fn registry(
         settings.registries.0.insert(host.to_owned(), connection);
     }
     let origin = format!("[registry.\"{prefix}\"]");
-    if let Some(spec) = signatures(check, &origin, registry.require_signature.as_ref(), registry.keys.as_ref()) {
+    let schema::Registry { require_signature, keys, identities, trust_root, .. } = registry;
+    let given = Given {
+        required: require_signature.as_ref(),
+        keys: keys.as_ref(),
+        identities: identities.as_ref(),
+        trust_root: trust_root.as_ref(),
+    };
+    if let Some(spec) = signatures(check, &origin, &given) {
         settings.by_prefix.push((prefix.clone(), spec));
     }
 }
@@ -100,42 +128,97 @@ pub(super) fn registry(
 /// What one file says of components as such.
 pub(super) fn components(check: &mut Checker<'_>, table: &schema::Components, settings: &mut ComponentSettings) {
     settings.vendor = table.vendor.as_ref().and_then(|at| check.path("`vendor`", at));
-    let given = signatures(check, "[components]", table.require_signature.as_ref(), table.keys.as_ref());
-    settings.signatures = given.flatten();
+    let schema::Components { require_signature, keys, identities, trust_root, .. } = table;
+    let given = Given {
+        required: require_signature.as_ref(),
+        keys: keys.as_ref(),
+        identities: identities.as_ref(),
+        trust_root: trust_root.as_ref(),
+    };
+    settings.signatures = signatures(check, "[components]", &given).flatten();
 }
 
-/// Keys mean that a signature is needed. The outer none: nothing is said.
-fn signatures(
-    check: &mut Checker<'_>,
-    origin: &str,
-    required: Option<&At<bool>>,
-    keys: Option<&At<Vec<At<String>>>>,
-) -> Option<Option<SignatureSpec>> {
-    let named = keys.filter(|keys| !keys.get().is_empty());
-    match (required, named) {
-        (Some(at), None) if *at.get() => {
-            let help = "name the public keys: `keys = [\"acme.pub\"]`";
+/// What a table says of signatures.
+struct Given<'a> {
+    required: Option<&'a At<bool>>,
+    keys: Option<&'a At<Vec<At<String>>>>,
+    identities: Option<&'a At<Vec<At<schema::Identity>>>>,
+    trust_root: Option<&'a At<String>>,
+}
+
+/// Keys and identities mean that a signature is needed. The outer none: nothing is said.
+fn signatures(check: &mut Checker<'_>, origin: &str, given: &Given<'_>) -> Option<Option<SignatureSpec>> {
+    let keys = given.keys.filter(|keys| !keys.get().is_empty());
+    let identities = given.identities.filter(|identities| !identities.get().is_empty());
+    match given.required {
+        Some(at) if *at.get() && keys.is_none() && identities.is_none() => {
+            let help = "name the public keys, `keys = [\"acme.pub\"]`, or the `identities` of who signs without one";
             check.error(at, "a signature is required, and by nobody", help);
-            None
+            return None;
         }
-        (Some(at), Some(_)) if !*at.get() => {
-            let help = "remove the keys, or `require-signature`: keys alone mean that a signature is required";
-            check.error(at, "keys are named, and no signature is required", help);
-            None
+        Some(at) if !*at.get() && (keys.is_some() || identities.is_some()) => {
+            let what = if keys.is_some() { "keys" } else { "identities" };
+            let help =
+                format!("remove the {what}, or `require-signature`: {what} alone mean that a signature is required");
+            check.error(at, format!("{what} are named, and no signature is required"), help);
+            return None;
         }
-        (_, Some(keys)) => {
-            let paths = keys.get().iter().filter_map(|at| Some((at, check.path("a key", at)?))).collect::<Vec<_>>();
-            let keys = paths.into_iter().map(|(at, path)| check.located(at, path)).collect();
-            Some(Some(SignatureSpec { keys, origin: origin.to_owned() }))
-        }
-        (Some(_), None) => Some(None),
-        (None, None) => {
-            if let Some(keys) = keys {
-                check.error(keys, "`keys` is empty", "name the public keys, or remove the key");
-            }
-            None
-        }
+        _ => {}
     }
+    if let (Some(at), None) = (given.keys, keys) {
+        check.error(at, "`keys` is empty", "name the public keys, or remove the key");
+    }
+    if let (Some(at), None) = (given.identities, identities) {
+        check.error(at, "`identities` is empty", "name who signs, or remove the key");
+    }
+    let keyless = keyless(check, identities, given.trust_root);
+    if keys.is_none() && keyless.is_none() {
+        return given.required.map(|_| None);
+    }
+    let keys = keys.map_or(&[] as &[_], |keys| keys.get().as_slice());
+    let keys = keys.iter().filter_map(|at| Some((at, check.path("a key", at)?))).collect::<Vec<_>>();
+    let keys = keys.into_iter().map(|(at, path)| check.located(at, path)).collect();
+    Some(Some(SignatureSpec { keys, keyless, origin: origin.to_owned() }))
+}
+
+fn keyless(
+    check: &mut Checker<'_>,
+    identities: Option<&At<Vec<At<schema::Identity>>>>,
+    trust_root: Option<&At<String>>,
+) -> Option<KeylessSpec> {
+    let (at, root) = match (identities, trust_root) {
+        (None, None) => return None,
+        (Some(at), None) => {
+            let help = "name the file of the certificate authorities and logs: `trust-root = \"trusted_root.json\"`";
+            check.error(at, "identities are named, and nothing to check them by", help);
+            return None;
+        }
+        (None, Some(root)) => {
+            let help = "name who signs: `identities = [{ issuer = \"https://...\", subject = \"...\" }]`";
+            check.error(root, "a trust root is named, and nobody's identity", help);
+            return None;
+        }
+        (Some(at), Some(root)) => (at, root),
+    };
+    let trust_root = check.path("`trust-root`", root).map(|path| check.located(root, path))?;
+    let identities = at.get().iter().filter_map(|at| signatory(check, at.get())).collect();
+    Some(KeylessSpec { identities, trust_root })
+}
+
+fn signatory(check: &mut Checker<'_>, identity: &schema::Identity) -> Option<Signatory> {
+    let schema::Identity { issuer, subject } = identity;
+    let error = match Signatory::new(subject.get(), issuer.get()) {
+        Ok(signatory) => return Some(signatory),
+        Err(error) => error,
+    };
+    let (at, help) = match error {
+        InvalidSignatory::Nobody => {
+            (subject, "write the URI or the e-mail address that the issuer knows them by; `*` stands for a part of it")
+        }
+        _ => (issuer, "write its URL, such as `https://token.actions.githubusercontent.com`"),
+    };
+    check.error(at, error.to_string(), help);
+    None
 }
 
 /// The directory of the first file, at which the lock's paths start.

@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 use crate::records::Records;
 
 pub use self::alone::{grants_from_text, grants_of_case};
-pub use self::components::{ComponentSettings, SignatureSpec};
+pub use self::components::{ComponentSettings, KeylessSpec, SignatureSpec};
 pub use self::diagnostic::{ConfigError, Diagnostic, Located, Location};
 pub use self::find::{NotFound, find, places};
 pub use self::hook::hook_settings;

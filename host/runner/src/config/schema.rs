@@ -238,6 +238,11 @@ pub(super) struct Components {
     pub(super) require_signature: Option<At<bool>>,
     /// Public keys, relative to this file, any of which will do. `${VAR}` is expanded.
     pub(super) keys: Option<At<Vec<At<String>>>>,
+    /// Who may sign without a key, with a certificate of Fulcio's kind; any of them will do.
+    pub(super) identities: Option<At<Vec<At<Identity>>>>,
+    /// Certificate authorities and logs by which identities are checked, relative to
+    /// this file: Sigstore's `trusted_root.json`. `${VAR}` is expanded.
+    pub(super) trust_root: Option<At<String>>,
 }
 
 /// One registry, or a part of its names.
@@ -253,6 +258,22 @@ pub(super) struct Registry {
     pub(super) require_signature: Option<At<bool>>,
     /// Public keys, relative to this file, any of which will do. `${VAR}` is expanded.
     pub(super) keys: Option<At<Vec<At<String>>>>,
+    /// Who may sign without a key, with a certificate of Fulcio's kind; any of them will do.
+    pub(super) identities: Option<At<Vec<At<Identity>>>>,
+    /// Certificate authorities and logs by which identities are checked, relative to
+    /// this file: Sigstore's `trusted_root.json`. `${VAR}` is expanded.
+    pub(super) trust_root: Option<At<String>>,
+}
+
+/// Who may sign without a key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Identity {
+    /// Who vouches for them: the URL of an OIDC issuer, compared as it is.
+    pub(super) issuer: At<String>,
+    /// Who they are: the URI of a workflow, or an e-mail address. `*` stands for anything
+    /// but `/` and `@`.
+    pub(super) subject: At<String>,
 }
 
 /// A restic repository.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hookward_registry::signature::{Identity, Signatory};
 use hookward_runner::config::{ComponentSettings, Config, HookSpec, Source};
 
 use crate::v1;
@@ -108,7 +109,8 @@ fn what_makes_no_sense() {
         ),
         (
             "[components]\nrequire-signature = true",
-            "hookward.toml:3:21 a signature is required, and by nobody | name the public keys: `keys = [\"acme.pub\"]`",
+            "hookward.toml:3:21 a signature is required, and by nobody | name the public keys, \
+             `keys = [\"acme.pub\"]`, or the `identities` of who signs without one",
         ),
         (
             "[registry.\"a.b/c\"]\nrequire-signature = false\nkeys = [\"x\"]",
@@ -116,8 +118,96 @@ fn what_makes_no_sense() {
              `require-signature`: keys alone mean that a signature is required",
         ),
         ("[components]\nkeys = []", "hookward.toml:3:8 `keys` is empty | name the public keys, or remove the key"),
+        (
+            "[components]\nidentities = []",
+            "hookward.toml:3:14 `identities` is empty | name who signs, or remove the key",
+        ),
+        (
+            "[components]\nidentities = [{ issuer = \"https://a.b\", subject = \"c@d\" }]",
+            "hookward.toml:3:14 identities are named, and nothing to check them by | name the file of the certificate \
+             authorities and logs: `trust-root = \"trusted_root.json\"`",
+        ),
+        (
+            "[components]\ntrust-root = \"root.json\"",
+            "hookward.toml:3:14 a trust root is named, and nobody's identity | name who signs: \
+             `identities = [{ issuer = \"https://...\", subject = \"...\" }]`",
+        ),
+        (
+            "[registry.\"a.b/c\"]\nrequire-signature = false\ntrust-root = \"root.json\"\n\
+             identities = [{ issuer = \"https://a.b\", subject = \"c@d\" }]",
+            "hookward.toml:3:21 identities are named, and no signature is required | remove the identities, or \
+             `require-signature`: identities alone mean that a signature is required",
+        ),
+        (
+            "[components]\ntrust-root = \"root.json\"\nidentities = [{ issuer = \"accounts.b\", subject = \"c@d\" }]",
+            "hookward.toml:4:26 an issuer is a URL that begins with `https://` | write its URL, such as \
+             `https://token.actions.githubusercontent.com`",
+        ),
+        (
+            "[components]\ntrust-root = \"root.json\"\nidentities = [{ issuer = \"https://*.b\", subject = \"c@d\" }]",
+            "hookward.toml:4:26 an issuer is compared as it is: `*` has no meaning in it | write its URL, such as \
+             `https://token.actions.githubusercontent.com`",
+        ),
+        (
+            "[components]\ntrust-root = \"root.json\"\nidentities = [{ issuer = \"https://a.b\", subject = \"**\" }]",
+            "hookward.toml:4:51 the subject is nobody | write the URI or the e-mail address that the issuer knows \
+             them by; `*` stands for a part of it",
+        ),
+        (
+            "[components]\ntrust-root = \"root.json\"\nidentities = [{ issuer = \"https://a.b\", name = \"c@d\" }]",
+            "hookward.toml:4:41 unknown key `name` | known keys: `issuer`, `subject`",
+        ),
         ("[components]\nvendored = \"x\"", "hookward.toml:3:1 unknown key `vendored` | did you mean `vendor`?"),
     ] {
         assert_eq!(v1(text).errors(), [expected], "{text}");
+    }
+}
+
+#[test]
+fn who_signs_without_a_key() {
+    let (settings, dir) = settings(
+        "components.keys = [\"all.pub\"]\n\
+         [registry.\"ghcr.io/acme\"]\nkeys = [\"acme.pub\"]\ntrust-root = \"${PLACE}/root.json\"\n\
+         identities = [{ issuer = \"https://a.b\", subject = \"c@d\" }, { issuer = \"https://a.b\", subject = \"e@*\" }]\n\
+         [registry.\"ghcr.io/bare\"]\ntrust-root = \"root.json\"\n\
+         identities = [{ issuer = \"https://a.b\", subject = \"https://c.d/*\" }]",
+    );
+    let spec = settings.signature(&source("oci://ghcr.io/acme/hook:1")).unwrap();
+    assert_eq!(spec.to_string(), "acme.pub or c@d (of https://a.b) or e@* (of https://a.b)");
+    assert_eq!(spec.keyless.as_ref().unwrap().trust_root.value, PathBuf::from("/mnt/place/root.json"));
+    let spec = settings.signature(&source("oci://ghcr.io/bare/hook:1")).unwrap();
+    assert_eq!((spec.keys.len(), spec.to_string()), (0, "https://c.d/* (of https://a.b)".to_owned()));
+    assert_eq!(spec.keyless.as_ref().unwrap().trust_root.value, dir.join("root.json"));
+    // The longest prefix decides alone: its identities don't hold elsewhere.
+    assert_eq!(settings.signature(&source("oci://ghcr.io/other:1")).unwrap().to_string(), "all.pub");
+}
+
+#[test]
+fn a_star_stands_for_what_somebody_may_name_as_they_like() {
+    let issuer = "https://a.b";
+    for (subject, is, is_not) in [
+        ("c@d", &["c@d"] as &[&str], &["c@d.e", "xc@d", "C@d", "c@d\n", ""] as &[&str]),
+        (
+            "https://g.h/acme/x/.ci/r.yml@refs/tags/v*",
+            &["https://g.h/acme/x/.ci/r.yml@refs/tags/v1.2", "https://g.h/acme/x/.ci/r.yml@refs/tags/v"],
+            &[
+                "https://g.h/acme/x/.ci/r.yml@refs/heads/v1",
+                "https://g.h/acme/x/.ci/r.yml@refs/tags/v1/2",
+                "https://g.h/acme/x/.ci/r.yml@refs/tags/v1@refs",
+                "https://gxh/acme/x/.ci/r.yml@refs/tags/v1",
+            ],
+        ),
+        ("*@d.e", &["c@d.e", "@d.e"], &["c@x@d.e", "c/@d.e", "c@dxe"]),
+        ("https://g.h/*/x@(a|b)", &["https://g.h/c/x@(a|b)"], &["https://g.h/c/x@a", "https://g.h/c/c/x@(a|b)"]),
+    ] {
+        let signatory = Signatory::new(subject, issuer).unwrap();
+        let known = |subject: &&str| Identity { subject: (*subject).to_owned(), issuer: issuer.to_owned() };
+        for one in is {
+            assert!(signatory.is(&known(one)), "{subject}: {one:?}");
+            assert!(!signatory.is(&Identity { issuer: "https://a.b/".to_owned(), ..known(one) }), "{subject}: {one:?}");
+        }
+        for one in is_not {
+            assert!(!signatory.is(&known(one)), "{subject}: {one:?}");
+        }
     }
 }
