@@ -88,6 +88,9 @@ static SCHEMA: Schema = Schema {
             digest TEXT NOT NULL,
             PRIMARY KEY (run, digest)
         ) STRICT, WITHOUT ROWID;
+    ", "
+        -- What is old is found without the plans and reports of all that is kept.
+        CREATE INDEX run_over ON run (number, started, ended) WHERE ended IS NOT NULL;
     "],
 };
 
@@ -230,11 +233,14 @@ impl Journal {
         let oldest = now().saturating_sub(i64::try_from(retention.keep.as_millis()).unwrap_or(i64::MAX));
         let most = i64::try_from(retention.keep_runs).unwrap_or(i64::MAX);
         self.write("retention", Durable::No, |transaction| {
-            transaction.execute("DELETE FROM run WHERE ended IS NOT NULL AND started < ?1", [oldest])?;
+            transaction.execute(
+                "DELETE FROM run WHERE number IN (SELECT number FROM run WHERE ended IS NOT NULL AND started < ?1)",
+                [oldest],
+            )?;
             // The newest are those of the highest numbers.
             transaction.execute(
-                "DELETE FROM run WHERE ended IS NOT NULL AND number <=
-                 (SELECT number FROM run WHERE ended IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?1)",
+                "DELETE FROM run WHERE number IN
+                 (SELECT number FROM run WHERE ended IS NOT NULL ORDER BY number DESC LIMIT -1 OFFSET ?1)",
                 [most],
             )
         })?;
