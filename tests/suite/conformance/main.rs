@@ -14,6 +14,7 @@
 
 mod cli;
 mod events;
+mod gate;
 mod limits;
 mod ping;
 mod require_path;
@@ -38,7 +39,7 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [require_path::cases(), ping::cases(), events::cases(), limits::cases(), cli::cases()]
+    [require_path::cases(), ping::cases(), events::cases(), limits::cases(), cli::cases(), gate::cases()]
         .into_iter()
         .flatten()
         .collect()
