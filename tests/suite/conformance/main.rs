@@ -18,6 +18,7 @@ mod gate;
 mod limits;
 mod ping;
 mod require_path;
+mod services;
 mod subject;
 mod table;
 
@@ -39,10 +40,18 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [require_path::cases(), ping::cases(), events::cases(), limits::cases(), cli::cases(), gate::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        require_path::cases(),
+        ping::cases(),
+        events::cases(),
+        limits::cases(),
+        cli::cases(),
+        gate::cases(),
+        services::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Passes all cases in a language.
