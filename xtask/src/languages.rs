@@ -13,8 +13,11 @@ use crate::setup;
 const LANGUAGES: &[(&str, Tools)] =
     &[("python", Tools::Python), ("javascript", Tools::Node), ("c", Tools::Python), ("go", Tools::Python)];
 
-/// The hooks that each has.
+/// The examples that each has.
 const HOOKS: &[&str] = &["require-path", "ping"];
+
+/// The guests of the tests that each has.
+const GUESTS: &[&str] = &["services"];
 
 /// What makes a component out of date, besides its project.
 const RECIPE: &[&str] = &["hooks-examples/helpers/wit", "host/author/src", "xtask/tools"];
@@ -140,8 +143,10 @@ pub(crate) fn build(sh: &Shell, program: Program) -> anyhow::Result<LeftOut> {
             left_out.0.push(format!("hooks in {language}, for their tools can't be installed: {why}"));
             continue;
         }
-        for hook in HOOKS {
-            let project = setup::workspace()?.join("hooks-examples").join(language).join(hook);
+        let root = setup::workspace()?;
+        let examples = HOOKS.iter().map(|hook| (hook, root.join("hooks-examples").join(language).join(hook)));
+        let guests = GUESTS.iter().map(|hook| (hook, root.join("tests/guests").join(hook).join(language)));
+        for (hook, project) in examples.chain(guests) {
             let component = project.join("dist").join(hook).with_extension("wasm");
             if !is_fresh(&component, &project)? {
                 if !built {
@@ -154,9 +159,11 @@ pub(crate) fn build(sh: &Shell, program: Program) -> anyhow::Result<LeftOut> {
                 // zig builds its C library once, wherever the home directory may be.
                 build.env("ZIG_GLOBAL_CACHE_DIR", tools.join("zig-cache")).run()?;
             }
-            let folder = target.join("hooks").join(language);
-            sh.create_dir(&folder)?;
-            sh.copy_file(&component, &folder)?;
+            if HOOKS.contains(hook) {
+                let folder = target.join("hooks").join(language);
+                sh.create_dir(&folder)?;
+                sh.copy_file(&component, &folder)?;
+            }
         }
     }
     left_out.tell();

@@ -1,4 +1,5 @@
-// hookward-c 0.1.0: settings, messages, errors, HTTP for a hook in C.
+// hookward-c 0.1.0: settings, messages, errors, HTTP, secrets, state, commands of the host
+// and changes of the backup for a hook in C.
 //
 //   #include "hookward.h"
 //
@@ -128,5 +129,67 @@ typedef struct {
 bool hw_send(const hw_request *request, hw_response *response);
 // False after `hw_fail` when the status is none of success.
 bool hw_expect_success(const hw_response *response);
+
+// A secret, by its name in the grant `secrets`. NULL after `hw_fail`.
+const char *hw_secret(const char *name);
+
+// What this hook has kept in this profile, from run to run: needs the grant `state`. It is
+// kept when the hook returns true, and not when it fails. All of these are false after
+// `hw_fail`.
+//
+// A value and its length, which may be NULL; the value is NULL where there is none.
+bool hw_state_get(const char *key, const char **value, size_t *length);
+bool hw_state_set(const char *key, const char *value);
+bool hw_state_set_bytes(const char *key, const void *value, size_t length);
+// The key need not be there.
+bool hw_state_delete(const char *key);
+// The keys of all values, sorted.
+bool hw_state_keys(hw_list *keys);
+
+// A command that the operator named in the grant `commands`.
+typedef struct {
+  // Its name in the grant.
+  const char *name;
+  // Its open places and their values: pairs, and NULL at the end; or NULL.
+  const char *const *places;
+  // Variables that the grant leaves to the hook, as pairs.
+  const char *const *env;
+  // What it reads on stdin, or NULL; as a text where the length is 0.
+  const char *input;
+  size_t length;
+} hw_command;
+
+// What a command left behind.
+typedef struct {
+  const char *name;
+  // -1 where a signal has killed it.
+  int code;
+  // 0 where it ended by itself.
+  int signal;
+  char *out;
+  size_t out_length;
+  bool out_truncated;
+  char *err;
+  size_t err_length;
+  bool err_truncated;
+} hw_output;
+
+// Runs a command to its end, however it ends. False after `hw_fail` where it wasn't
+// started, or took too long.
+bool hw_run(const hw_command *command, hw_output *output);
+// False after `hw_fail` when it ended otherwise than with exit code 0.
+bool hw_expect_ok(const hw_output *output);
+
+// Changes of the backup that is about to start, each a list with NULL at its end: heard in
+// `before`, in effect together when the hook returns true. They need the grant `plan` with
+// the part, and are false after `hw_fail`.
+//
+// Backs these up instead: absolute paths of the host.
+bool hw_set_sources(const char *const *paths);
+bool hw_add_sources(const char *const *paths);
+bool hw_add_tags(const char *const *tags);
+bool hw_add_excludes(const char *const *patterns);
+// Sets a variable in restic's environment.
+bool hw_set_env(const char *name, const char *value);
 
 #endif

@@ -1,5 +1,6 @@
-# hookward-python 0.1.0: settings, messages, errors, HTTP for a hook in Python.
-"""What a hook in Python wants beside its bindings: settings, messages, errors, HTTP.
+# hookward-python 0.1.0: what a hook in Python wants beside its bindings.
+"""What a hook in Python wants beside its bindings: settings, messages, errors, HTTP,
+secrets, state, commands of the host, changes of the backup.
 
 One file, copied into the project of a hook::
 
@@ -20,6 +21,7 @@ import json
 import re
 import sys
 import traceback
+from collections.abc import MutableMapping
 from dataclasses import dataclass, fields, is_dataclass
 
 from componentize_py_types import Err, Ok
@@ -39,10 +41,21 @@ _control = _imported("hookward_hook_control_0_1_0")
 _store = _imported("wasi_config_store_0_2_0_rc_1")
 _types = _imported("wasi_http_types_0_2_0")
 _handler = _imported("wasi_http_outgoing_handler_0_2_0")
+_secrets = _imported("hookward_hook_secrets_0_1_0")
+_command = _imported("hookward_hook_command_0_1_0")
+_plan = _imported("hookward_hook_plan_0_1_0")
+_keyvalue = _imported("wasi_keyvalue_store_0_2_0_draft")
 
 
 class Error(Exception):
     """Raised, it is what the operator is told: the hook has failed."""
+
+
+def _needed(module, name):
+    """The module of an interface; an error where the world doesn't import it."""
+    if module is None:
+        raise Error(f"the hook's world has no `import {name}`")
+    return module
 
 
 def hook(function):
@@ -301,6 +314,208 @@ def format_size(size):
     return f"{size / 1024**power:.1f} {_BINARY[power - 1]}iB"
 
 
+# Secrets. The world needs `import hookward:hook/secrets@0.1.0`, the operator the grant
+# `secrets`.
+
+
+class HostError(Error):
+    """What the host says where it doesn't do what it is asked for."""
+
+    def __init__(self, error):
+        super().__init__(error.value)
+        self.kind = re.sub("(?<!^)(?=[A-Z])", "-", type(error).__name__.rpartition("_")[2]).lower()
+        """Which case of the contract: `unknown`, `refused`, `not-granted`, ..."""
+
+
+def secret(name):
+    """The value of a secret, by its name in the grant."""
+    try:
+        return _needed(_secrets, "hookward:hook/secrets@0.1.0").get(name)
+    except Err as error:
+        raise HostError(error.value) from None
+
+
+# State. The world needs `import wasi:keyvalue/store@0.2.0-draft`, the operator the grant
+# `state`.
+
+
+class StateError(Error):
+    """Why state can't be read or kept."""
+
+
+class State(MutableMapping):
+    """What this hook has kept in this profile: `state["runs"] = state.get("runs", 0) + 1`.
+
+    Values are those of JSON. It is kept when the hook returns, and not when it fails.
+    """
+
+    def _call(self, function, *arguments):
+        try:
+            return function(*arguments)
+        except Err as error:
+            if type(error.value).__name__ == "Error_Other":
+                raise StateError(f"state: {error.value.value}") from None
+            raise StateError("the host doesn't let this hook keep state: grant it `state`") from None
+
+    def _with(self, use):
+        keyvalue = _needed(_keyvalue, "wasi:keyvalue/store@0.2.0-draft")
+        with self._call(keyvalue.open, "") as bucket:
+            return use(bucket)
+
+    def get_bytes(self, key):
+        """A value as it is kept, or None."""
+        return self._with(lambda bucket: self._call(bucket.get, key))
+
+    def set_bytes(self, key, value):
+        self._with(lambda bucket: self._call(bucket.set, key, bytes(value)))
+
+    def __getitem__(self, key):
+        value = self.get_bytes(key)
+        if value is None:
+            raise KeyError(key)
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise StateError(f"state `{key}`: {error}") from None
+
+    def __setitem__(self, key, value):
+        try:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError) as error:
+            raise StateError(f"state `{key}`: {error}") from None
+        self.set_bytes(key, text.encode())
+
+    def __delitem__(self, key):
+        def delete(bucket):
+            if not self._call(bucket.exists, key):
+                raise KeyError(key)
+            self._call(bucket.delete, key)
+
+        self._with(delete)
+
+    def __contains__(self, key):
+        return self._with(lambda bucket: self._call(bucket.exists, key))
+
+    def __iter__(self):
+        def keys(bucket):
+            found, cursor = [], None
+            while True:
+                page = self._call(bucket.list_keys, cursor)
+                found += page.keys
+                cursor = page.cursor
+                if cursor is None:
+                    return found
+
+        return iter(sorted(self._with(keys)))
+
+    def __len__(self):
+        return len(list(iter(self)))
+
+
+state = State()
+
+
+# Commands of the host. The world needs `import hookward:hook/command@0.1.0`, the operator
+# the grant `commands`.
+
+
+@dataclass
+class Output:
+    """What a command left behind. It has a code, or else the signal that killed it."""
+
+    code: int | None
+    signal: int | None
+    stdout: bytes
+    stdout_truncated: bool
+    stderr: bytes
+    stderr_truncated: bool
+
+    def text(self):
+        """stdout as text, without the white space at its end."""
+        return self.stdout.decode(errors="replace").rstrip()
+
+    def stderr_text(self):
+        return self.stderr.decode(errors="replace").rstrip()
+
+
+class CommandError(Error):
+    """A command that ran and didn't end with exit code 0."""
+
+    def __init__(self, name, output):
+        how = f"was killed by signal {output.signal}" if output.code is None else f"ended with exit code {output.code}"
+        lines = [line.strip() for line in output.stderr_text().splitlines() if line.strip()]
+        # What a program says last is mostly why.
+        said = " / ".join(lines[-3:])
+        super().__init__(f"command `{name}` {how}{': ' if said else ''}{said}")
+        self.output = output
+
+
+def command(name, places=None, *, env=None, stdin=None, check=True):
+    """Runs a command to its end, by its name in the grant: `command("unit", {"verb": "stop"})`.
+
+    `places` fills the open places of its arguments. Where `check` is false it may end
+    as it likes.
+    """
+    module = _needed(_command, "hookward:hook/command@0.1.0")
+    entries = lambda table: [module.Entry(key, str(value)) for key, value in (table or {}).items()]
+    stdin = stdin.encode() if isinstance(stdin, str) else stdin
+    try:
+        output = module.run(module.Invocation(name, entries(places), entries(env), stdin))
+    except Err as error:
+        raise HostError(error.value) from None
+    signalled = type(output.exit).__name__ == "Exit_Signal"
+    end = output.exit.value
+    output = Output(
+        None if signalled else end,
+        end if signalled else None,
+        output.stdout,
+        output.stdout_truncated,
+        output.stderr,
+        output.stderr_truncated,
+    )
+    if check and output.code != 0:
+        raise CommandError(name, output)
+    return output
+
+
+# Changes of the backup that is about to start, heard in `before`. The world needs
+# `import hookward:hook/plan@0.1.0`, the operator the grant `plan` with the part.
+
+
+class plan:
+    """`plan.add_tags(["frozen"])`: all changes take effect together when the hook returns."""
+
+    @staticmethod
+    def _change(name, *arguments):
+        module = _needed(_plan, "hookward:hook/plan@0.1.0")
+        try:
+            getattr(module, name)(*arguments)
+        except Err as error:
+            raise HostError(error.value) from None
+
+    @staticmethod
+    def set_sources(paths):
+        """Backs these up instead: absolute paths of the host."""
+        plan._change("set_sources", [str(path) for path in paths])
+
+    @staticmethod
+    def add_sources(paths):
+        plan._change("add_sources", [str(path) for path in paths])
+
+    @staticmethod
+    def add_tags(tags):
+        plan._change("add_tags", list(tags))
+
+    @staticmethod
+    def add_excludes(patterns):
+        plan._change("add_excludes", list(patterns))
+
+    @staticmethod
+    def set_env(name, value):
+        """Sets a variable in restic's environment."""
+        plan._change("set_env", name, value)
+
+
 # HTTP. The world needs `import wasi:http/outgoing-handler@0.2.0`, the operator the
 # grant `http`.
 
@@ -352,9 +567,7 @@ def request(method, url, *, headers=None, body=b"", json_text=None, timeout=None
     `timeout`, in seconds, is for the connection and for each wait for the server.
     Redirects aren't followed: they are the response.
     """
-    types = _types
-    if types is None or _handler is None:
-        raise Error("the hook's world has no `import wasi:http/outgoing-handler@0.2.0`")
+    types = _needed(_handler and _types, "wasi:http/outgoing-handler@0.2.0")
     match = _URL.fullmatch(url)
     if not match:
         raise HttpError(method, "", "the URL begins with neither http:// nor https://")

@@ -227,8 +227,13 @@ pub(crate) struct Recording {
 impl Recording {
     /// Where to, if it is asked for.
     pub(crate) fn records(&self) -> Option<Records> {
-        let failed = self.record_failed.clone().map(|dir| Records { dir, failed_only: true });
-        self.record.clone().map(|dir| Records { dir, failed_only: false }).or(failed)
+        // Whoever looks for a record in the morning stands somewhere else.
+        let to = |dir: &PathBuf, failed_only| Records {
+            dir: std::path::absolute(dir).unwrap_or_else(|_| dir.clone()),
+            failed_only,
+        };
+        let failed = self.record_failed.as_ref().map(|dir| to(dir, true));
+        self.record.as_ref().map(|dir| to(dir, false)).or(failed)
     }
 }
 

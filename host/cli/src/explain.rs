@@ -1,6 +1,7 @@
 //! `explain`: the plan of a run, as it would happen.
 
 mod grants;
+mod origin;
 
 use std::fmt::Write as _;
 
@@ -8,8 +9,9 @@ use anyhow::Context as _;
 use bytesize::ByteSize;
 use hookward_engine::event::millis;
 use hookward_engine::{Access, EventKind, Failure, Hook, Request as Import, Trigger};
-use hookward_registry::signature::Signatory;
-use hookward_runner::config::{ComponentSettings, HookSpec, SignatureSpec};
+use hookward_registry::signature::Signer;
+use hookward_runner::components::Components;
+use hookward_runner::config::HookSpec;
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use serde_json::{Value, json};
@@ -28,21 +30,46 @@ pub(crate) fn explain(session: &Session, explain: Explain) -> anyhow::Result<i32
         keep_stdout: false,
     };
     let plan = Plan::new(&config, &request).map_err(Problem::from)?;
-    let prepared = if plan.calls_hooks() {
+    let (prepared, components) = if plan.calls_hooks() {
         let runtime = session.runtime()?;
         let (engine, components) = (session.engine()?, session.components(&config.components)?);
         let prepared = runtime.block_on(Prepared::to_explain(plan, &engine, &session.states(), &components));
         runtime.shutdown_background();
-        prepared
+        (prepared, Some(components))
     } else {
-        Prepared::without_hooks(plan)
+        (Prepared::without_hooks(plan), None)
     };
+    let explained = Explained { prepared: &prepared, components: components.as_ref() };
     if session.global.json {
-        output::result(format_args!("{:#}", describe(&prepared, &config.components)))?;
+        output::result(format_args!("{:#}", describe(&explained)))?;
     } else {
-        output::result(text(&prepared, &config.components).context("cannot write the plan")?.trim_end())?;
+        output::result(text(&explained).context("cannot write the plan")?.trim_end())?;
     }
     Ok(0)
+}
+
+/// A plan, and what its components come from; none of a plan without hooks.
+struct Explained<'a> {
+    prepared: &'a Prepared,
+    components: Option<&'a Components>,
+}
+
+/// A hook of a plan, and what is known of it.
+struct Explanation<'a> {
+    spec: &'a HookSpec,
+    hook: Result<&'a Hook, &'a Failure>,
+    components: &'a Components,
+    signed_by: Option<&'a Signer>,
+}
+
+impl<'a> Explained<'a> {
+    fn hooks(&self) -> impl Iterator<Item = Explanation<'a>> {
+        let hooks = self.prepared.hooks().zip(self.prepared.signers());
+        let of = |components: &'a Components| {
+            hooks.map(move |((spec, hook), signed_by)| Explanation { spec, hook, components, signed_by })
+        };
+        self.components.map(of).into_iter().flatten()
+    }
 }
 
 /// The events in the order in which they can come.
@@ -97,7 +124,8 @@ fn requests(imports: &[Import], hook: &HookSpec) -> Vec<(String, Vec<&'static st
     groups
 }
 
-fn text(prepared: &Prepared, components: &ComponentSettings) -> Result<String, std::fmt::Error> {
+fn text(explained: &Explained<'_>) -> Result<String, std::fmt::Error> {
+    let prepared = explained.prepared;
     let plan = &prepared.plan;
     let mut out = String::new();
     let profile = plan.profile.as_deref().unwrap_or("(none)");
@@ -118,8 +146,8 @@ fn text(prepared: &Prepared, components: &ComponentSettings) -> Result<String, s
     for lock in plan.locks() {
         writeln!(out, "  locks       {lock}")?;
     }
-    for (spec, hook) in prepared.hooks() {
-        describe_hook(&mut out, spec, hook, components.signature(&spec.component))?;
+    for explanation in explained.hooks() {
+        describe_hook(&mut out, &explanation)?;
     }
     Ok(out)
 }
@@ -133,17 +161,10 @@ fn gate(out: &mut String, prepared: &Prepared) -> std::fmt::Result {
     Ok(())
 }
 
-fn describe_hook(
-    out: &mut String,
-    spec: &HookSpec,
-    hook: Result<&Hook, &Failure>,
-    signature: Option<&SignatureSpec>,
-) -> std::fmt::Result {
+fn describe_hook(out: &mut String, explanation: &Explanation<'_>) -> std::fmt::Result {
+    let &Explanation { spec, hook, components, signed_by } = explanation;
     writeln!(out, "\nhook \"{}\" ({}, {})  {}", spec.name, spec.scope, spec.kind, spec.location)?;
     writeln!(out, "  component   {}", spec.component)?;
-    if let Some(signature) = signature {
-        writeln!(out, "              signed by {signature}, as {} wants it", signature.origin)?;
-    }
     match hook {
         Ok(hook) => {
             let inspection = hook.component().inspection();
@@ -152,12 +173,16 @@ fn describe_hook(
             if let Some(module) = inspection.label() {
                 writeln!(out, "              {module}")?;
             }
+            origin::lines(out, components, &spec.component, signed_by)?;
             writeln!(out, "  asks for")?;
             for (access, purposes) in requests(&inspection.requests, spec) {
                 writeln!(out, "    {} [{access}]", purposes.join(", "))?;
             }
         }
-        Err(failure) => writeln!(out, "  UNUSABLE    {failure} [{}]", failure.reason)?,
+        Err(failure) => {
+            writeln!(out, "  UNUSABLE    {failure} [{}]", failure.reason)?;
+            origin::lines(out, components, &spec.component, signed_by)?;
+        }
     }
     writeln!(out, "  gets")?;
     for line in grants::lines(&spec.grants) {
@@ -199,13 +224,13 @@ fn describe_hook(
     Ok(())
 }
 
-fn describe(prepared: &Prepared, components: &ComponentSettings) -> Value {
+fn describe(explained: &Explained<'_>) -> Value {
+    let prepared = explained.prepared;
     let plan = &prepared.plan;
     let order: serde_json::Map<_, _> = events(plan)
         .map(|(kind, hooks)| (kind.to_string(), json!(hooks.iter().map(|hook| &hook.name).collect::<Vec<_>>())))
         .collect();
-    let signature = |spec: &HookSpec| components.signature(&spec.component).map(signature_json);
-    let hooks: Vec<_> = prepared.hooks().map(|(spec, hook)| hook_json(spec, hook, signature(spec))).collect();
+    let hooks: Vec<_> = explained.hooks().map(|explanation| hook_json(&explanation)).collect();
     let words = std::iter::once(plan.restic.program.as_os_str()).chain(plan.restic.args.iter().map(AsRef::as_ref));
     json!({
         "version": 1,
@@ -225,18 +250,8 @@ fn describe(prepared: &Prepared, components: &ComponentSettings) -> Value {
     })
 }
 
-fn signature_json(spec: &SignatureSpec) -> Value {
-    let SignatureSpec { keys, keyless, origin } = spec;
-    let identity = |signatory: &Signatory| json!({ "subject": signatory.subject(), "issuer": signatory.issuer() });
-    json!({
-        "wanted-by": origin,
-        "keys": keys.iter().map(|key| &key.value).collect::<Vec<_>>(),
-        "identities": keyless.iter().flat_map(|keyless| &keyless.identities).map(identity).collect::<Vec<_>>(),
-        "trust-root": keyless.as_ref().map(|keyless| &keyless.trust_root.value),
-    })
-}
-
-fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>, signature: Option<Value>) -> Value {
+fn hook_json(explanation: &Explanation<'_>) -> Value {
+    let &Explanation { spec, hook, components, signed_by } = explanation;
     let limits = &spec.limits;
     json!({
         "name": spec.name,
@@ -248,7 +263,10 @@ fn hook_json(spec: &HookSpec, hook: Result<&Hook, &Failure>, signature: Option<V
         "module": hook.ok().and_then(|hook| hook.component().inspection().label()),
         "digest": hook.ok().map(|hook| hook.component().inspection().digest),
         "pinned": spec.digest.is_some(),
-        "signature": signature,
+        "locked": origin::locked(components, &spec.component),
+        "signature": components.signature(&spec.component).map(origin::wanted),
+        "signed-by": signed_by.map(Signer::name),
+        "issuer": signed_by.and_then(Signer::issuer),
         "requests": hook.ok().map(|hook| &hook.component().inspection().requests),
         "failure": hook.err(),
         "grants": grants::describe(&spec.grants),

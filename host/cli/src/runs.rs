@@ -1,5 +1,7 @@
 //! `hookward runs`: what the journal has.
 
+use std::path::Path;
+
 use bytesize::ByteSize;
 use hookward_engine::log::Record;
 use hookward_runner::journal::{CallDetail, Debt, RunDetail, RunState, RunSummary};
@@ -143,7 +145,17 @@ fn call(call: &CallDetail) -> Vec<String> {
     let mut lines = vec![format!("  {:<11} {}{module}{attempt}{recovered}: {end}", call.event.as_str(), call.name)];
     lines.extend(call.plan.iter().map(|change| format!("    plan: {change}")));
     lines.extend(call.log.iter().map(said));
+    lines.extend(call.record.as_deref().map(recorded));
     lines
+}
+
+fn recorded(record: &Path) -> String {
+    let file = record.display();
+    // Of records of failures only the newest are kept.
+    match record.try_exists() {
+        Ok(false) => format!("    was recorded in {file}, which is no longer there"),
+        _ => format!("    recorded in {file}: `hookward hook replay` runs it again"),
+    }
 }
 
 fn said(record: &Record) -> String {

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hookward_engine::event::{EventKind, Scope};
-use hookward_engine::{Component, Digest, Engine, Failure, Grants, Hook, Mask, PlanGrant, Reason, StateGrant};
+use hookward_engine::{Digest, Engine, Failure, Grants, Hook, Mask, PlanGrant, Reason, StateGrant};
+use hookward_registry::signature::Signer;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::components::Components;
+use crate::components::{Components, Loaded};
 use crate::config::{GrantSpec, HookSpec, Kind, Location, Source};
 use crate::plan::{Plan, in_order};
 use crate::records::Records;
@@ -37,6 +38,8 @@ pub(crate) struct Ready {
     pub(crate) spec: Arc<HookSpec>,
     /// The file that the component was read from; none if it could not be.
     pub(crate) file: Option<PathBuf>,
+    /// Who has signed it, of those who have to.
+    pub(crate) signed_by: Option<Signer>,
     pub(crate) hook: Result<Hook, Failure>,
     /// Where its calls are recorded, if they are.
     pub(crate) records: Option<Records>,
@@ -145,6 +148,12 @@ impl Prepared {
     pub fn hooks(&self) -> impl Iterator<Item = (&HookSpec, Result<&Hook, &Failure>)> {
         self.hooks.iter().map(|ready| (&*ready.spec, ready.hook.as_ref()))
     }
+
+    /// Who has signed the component of each hook of the plan, in its order, of those who
+    /// have to.
+    pub fn signers(&self) -> impl Iterator<Item = Option<&Signer>> {
+        self.hooks.iter().map(|ready| ready.signed_by.as_ref())
+    }
 }
 
 /// Every hook of the list that can't be called, optional ones too.
@@ -194,7 +203,8 @@ async fn load(
                 let component = match (&components, &key.0) {
                     (Some(components), source) => components.load(&engine, source, key.1, &limits).await,
                     (None, Source::File(path)) => {
-                        engine.load_file(path, key.1, &limits).await.map(|component| (component, path.clone()))
+                        let component = engine.load_file(path, key.1, &limits).await;
+                        component.map(|component| Loaded { component, file: path.clone(), signed_by: None })
                     }
                     (None, source) => Err(Failure::new(Reason::Host, format!("{source} is no copy of our own"))),
                 };
@@ -209,10 +219,11 @@ async fn load(
     let ready = |spec: &HookSpec| {
         // Missing when its task has crashed.
         let crashed = || Err(Failure::new(Reason::Host, "loading the component has crashed"));
-        let loaded: Result<(Component, PathBuf), Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
-        let file = loaded.as_ref().ok().map(|(_, file)| file.clone());
-        let hook = loaded.and_then(|(component, _)| component.hook(spec.limits.clone(), surroundings.grants(spec)));
-        Ready { spec: Arc::new(spec.clone()), file, hook, records: surroundings.records.cloned() }
+        let loaded: Result<Loaded, Failure> = loaded.get(&key(spec)).cloned().unwrap_or_else(crashed);
+        let known = loaded.as_ref().ok();
+        let (file, signed_by) = (known.map(|loaded| loaded.file.clone()), known.and_then(|one| one.signed_by.clone()));
+        let hook = loaded.and_then(|one| one.component.hook(spec.limits.clone(), surroundings.grants(spec)));
+        Ready { spec: Arc::new(spec.clone()), file, signed_by, hook, records: surroundings.records.cloned() }
     };
     hooks.iter().map(ready).collect()
 }

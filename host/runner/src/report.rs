@@ -125,8 +125,14 @@ pub struct HookCall {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Change>,
     /// The file that the call was recorded in, if it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
     pub record: Option<PathBuf>,
+}
+
+/// A path that isn't UTF-8 must not keep a report, or a step of the journal, from being
+/// written.
+fn lossy<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 impl HookCall {

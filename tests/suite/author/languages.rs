@@ -47,6 +47,7 @@ fn story(language: &str, title: &str, sdk: &str, test: &[&str]) {
     };
     let valid: Finished = inside("hookward").arg("validate").output().unwrap().into();
     good(&valid);
+    cases(|args| inside("hookward").args(["hook", "test"]).args(args).output().unwrap().into(), &author);
     let tested: Finished = inside(test[0]).args(&test[1..]).output().unwrap().into();
     good(&tested);
 
@@ -56,6 +57,26 @@ fn story(language: &str, title: &str, sdk: &str, test: &[&str]) {
     good(&again);
     let second = fs::read(author.lab.path("nightly-only/again.wasm")).unwrap();
     assert!(language == "python" || language == "javascript" || first == second, "the build can't be repeated");
+}
+
+/// The project's cases of `hook test`: they pass, and one that expects something else
+/// doesn't.
+fn cases(test: impl Fn(&[&str]) -> Finished, author: &Author) {
+    let passed = test(&[]);
+    good(&passed);
+    let told = "ok      with-the-tag\nok      without-it\nok      without-settings\n3 passed, 0 failed\n";
+    assert_eq!(passed.stdout, told, "{passed:?}");
+
+    let file = author.lab.path("nightly-only/tests/without-it.toml");
+    let case = fs::read_to_string(&file).unwrap();
+    fs::write(&file, case.replace("no tag `nightly`", "no tag `weekly`")).unwrap();
+    let failed = test(&["--filter", "without-it", "--json"]);
+    let report = json(&failed);
+    assert_eq!((failed.code, &report["passed"], &report["failed"]), (1, &0.into(), &1.into()), "{report:#}");
+    assert!(report.to_string().contains("this backup has no tag `nightly`"), "{report:#}");
+    // As the hook has it.
+    good(&test(&["--update"]));
+    assert!(fs::read_to_string(&file).unwrap().contains("no tag `nightly`"));
 }
 
 #[test]

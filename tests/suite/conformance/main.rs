@@ -14,9 +14,11 @@
 
 mod cli;
 mod events;
+mod gate;
 mod limits;
 mod ping;
 mod require_path;
+mod services;
 mod subject;
 mod table;
 
@@ -38,10 +40,18 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [require_path::cases(), ping::cases(), events::cases(), limits::cases(), cli::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        require_path::cases(),
+        ping::cases(),
+        events::cases(),
+        limits::cases(),
+        cli::cases(),
+        gate::cases(),
+        services::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Passes all cases in a language.

@@ -12,7 +12,8 @@ use crate::Case;
 use crate::subject::Subject;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const ABSENT: &str =
+/// What is said of a path behind its name.
+pub(crate) const ABSENT: &str =
     "isn't there: is the disk plugged in and mounted, and does the hook's `dirs` grant show this path?";
 
 fn write(path: &Path, content: &str, age: Duration) {

@@ -35,20 +35,40 @@ impl Language {
         }
     }
 
-    /// The component of a hook; or why it isn't there.
-    fn component(self, hook: &str) -> Result<PathBuf, String> {
-        let folder = match self {
-            Self::Rust => return Ok(hookward_tests::example(hook)),
-            Self::Python => "python",
-            Self::Javascript => "javascript",
-            Self::C => "c",
-            Self::Go => "go",
-        };
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hooks-examples");
-        let project = examples.join(folder).join(hook);
+    /// Its folder's name; none for Rust, whose hooks are crates.
+    fn folder(self) -> Option<&'static str> {
+        match self {
+            Self::Rust => None,
+            Self::Python => Some("python"),
+            Self::Javascript => Some("javascript"),
+            Self::C => Some("c"),
+            Self::Go => Some("go"),
+        }
+    }
+
+    /// The component of an example; or why it isn't there.
+    fn example(self, hook: &str) -> Result<PathBuf, String> {
+        match self.folder() {
+            None => Ok(hookward_tests::example(hook)),
+            Some(folder) => Self::built(&format!("hooks-examples/{folder}/{hook}"), hook),
+        }
+    }
+
+    /// The same of a guest of the tests.
+    fn guest(self, hook: &str) -> Result<PathBuf, String> {
+        match self.folder() {
+            None => Ok(hookward_tests::guest(hook)),
+            Some(folder) => Self::built(&format!("tests/guests/{hook}/{folder}"), hook),
+        }
+    }
+
+    fn built(project: &str, hook: &str) -> Result<PathBuf, String> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let project = workspace.join(project);
         let component = project.join("dist").join(hook).with_extension("wasm");
         let built = modified(&component).ok_or_else(|| format!("{hook} is not built: cargo xtask hooks"))?;
-        let newest = [newest(&project), newest(&examples.join("helpers/wit"))].into_iter().flatten().max();
+        let newest =
+            [newest(&project), newest(&workspace.join("hooks-examples/helpers/wit"))].into_iter().flatten().max();
         match newest {
             Some((time, source)) if time > built => {
                 Err(format!("{hook} is older than its {}: cargo xtask hooks", source.display()))
@@ -92,23 +112,26 @@ pub(crate) fn patient() -> Limits {
     limits
 }
 
-/// The two hooks of a language.
+/// The hooks of a language.
 pub(crate) struct Subject {
     pub(crate) language: Language,
     pub(crate) runtime: Runtime,
     require_path: Component,
     ping: Component,
     pub(crate) files: [PathBuf; 2],
+    /// What asks the host for more, in whole runs.
+    pub(crate) services: PathBuf,
 }
 
 impl Subject {
     /// Loads them; or says why that language has to be left out.
     pub(crate) fn load(language: Language) -> Result<Self, String> {
-        let files = [language.component("require-path")?, language.component("ping")?];
+        let files = [language.example("require-path")?, language.example("ping")?];
+        let services = language.guest("services")?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let load = |file: &Path| runtime.block_on(engine().load_file(file, None, &patient()));
         let (require_path, ping) = (load(&files[0]).unwrap(), load(&files[1]).unwrap());
-        Ok(Self { language, runtime, require_path, ping, files })
+        Ok(Self { language, runtime, require_path, ping, files, services })
     }
 
     /// A call of `require-path` with this config.

@@ -9,6 +9,7 @@
 )]
 
 mod altered;
+mod explained;
 mod hostile;
 mod keyless;
 mod keys;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use hookward_tests::lab::Lab;
+use hookward_tests::lab::{Finished, Lab};
 use hookward_tests::repository::{lab, run};
 use serde_json::Value;
 
@@ -60,6 +60,58 @@ fn all_calls_are_kept_when_asked_so() {
     assert_eq!(told.len(), 4, "{report:#}");
     let finished = lab.run(["run", "p", "--record", &dir, "--record-failed", &dir]);
     assert_eq!(finished.code, 2, "{finished:?}");
+}
+
+/// What failed at three is found at nine.
+#[test]
+fn the_journal_names_the_records_of_a_run() {
+    let lab = two("");
+    // A directory that is named from where the run was started, and no other.
+    let (finished, report) = run(&lab, &["run", "p", "--record-failed", "records"]);
+    assert_eq!(finished.code, 80, "{finished:?}");
+    let id = report["run-id"].as_str().unwrap();
+    let records = records(&lab);
+    assert_eq!(records.len(), 2, "{records:?}");
+    let show = |more: &[&str]| {
+        let mut command = lab.hookward([&["runs", "show", id], more].concat());
+        let finished: Finished = command.current_dir("/").output().unwrap().into();
+        assert_eq!(finished.code, 0, "{finished:?}");
+        finished.stdout
+    };
+    let shown = show(&[]);
+    for record in &records {
+        let file = record.display();
+        let line = format!("\n    recorded in {file}: `hookward hook replay` runs it again");
+        assert!(shown.contains(&line), "no {line:?} in\n{shown}");
+        assert_eq!(identical(record)["hook"], "bad");
+    }
+    assert_eq!(shown.matches("recorded in ").count(), 2, "the call that ended ok has none:\n{shown}");
+    let told: Value = serde_json::from_str(&show(&["--json"])).unwrap();
+    let calls = told["run"]["hooks"].as_array().unwrap();
+    let of = |name: &str| -> Vec<_> {
+        calls.iter().filter(|call| call["name"] == name).map(|call| call["record"].as_str()).collect()
+    };
+    let files: Vec<_> = records.iter().map(|record| record.to_str()).collect();
+    assert_eq!((of("bad"), of("good")), (files, vec![None, None]), "{told:#}");
+
+    fs::remove_file(&records[0]).unwrap();
+    let gone = format!("    was recorded in {}, which is no longer there", records[0].display());
+    assert!(show(&[]).contains(&gone), "{}", show(&[]));
+}
+
+#[test]
+fn a_directory_whose_name_is_no_text_is_one_too() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let lab = two("");
+    let dir = lab.path(std::ffi::OsStr::from_bytes(b"records-\xff"));
+    let finished: Finished = lab.hookward(["run", "p", "--json", "--record"]).arg(&dir).output().unwrap().into();
+    // The gate is shut by the hook, and not by the journal.
+    assert_eq!(finished.code, 80, "{finished:?}");
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert!(report["runs"][0]["error"].as_str().unwrap().contains("told to fail"), "{report:#}");
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 4);
+    let shown = lab.run(["runs", "show", report["runs"][0]["run-id"].as_str().unwrap()]);
+    assert!(shown.stdout.contains("recorded in ") && shown.stdout.contains("records-\u{fffd}"), "{shown:?}");
 }
 
 #[test]

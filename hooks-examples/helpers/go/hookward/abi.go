@@ -39,6 +39,16 @@ func storeString(base unsafe.Pointer, at uintptr, text string) {
 	store32(base, at+4, uint32(len(text)))
 }
 
+// storeStrings writes a list of texts, and keeps them.
+func storeStrings(texts []string) unsafe.Pointer {
+	list := allocate(uint32(8 * len(texts)))
+	for n, text := range texts {
+		kept = append(kept, text)
+		storeString(list, uintptr(8*n), text)
+	}
+	return list
+}
+
 func loadBytes(base unsafe.Pointer, at uintptr) []byte {
 	length := load32(base, at+4)
 	if length == 0 {

@@ -1,7 +1,7 @@
-// hookward-go 0.1.0: the event, settings, messages, errors, HTTP.
+// hookward-go 0.1.0: what a hook in Go is written with.
 
-// Package hookward is what a hook in Go is written with: the event, settings,
-// messages, errors, HTTP.
+// Package hookward is what a hook in Go is written with: the event, settings, messages,
+// errors, HTTP, secrets, state, commands of the host, changes of the backup.
 //
 //	func init() {
 //		hookward.Register(func(event *hookward.Event) error {

@@ -1,7 +1,7 @@
 // hookward-javascript 0.1.0.
 // What a hook in JavaScript wants beside its bindings: settings, messages, errors.
-// HTTP is in ./http.js, files in ./fs.js: each is an import of the component, and so
-// a request to the operator.
+// HTTP is in ./http.js, files in ./fs.js, and so are ./secrets.js, ./state.js, ./command.js
+// and ./plan.js: each is an import of the component, and so a request to the operator.
 //
 //   import { config, hook, HookError, info } from "./hookward/index.js";
 //
@@ -37,6 +37,25 @@ export function hook(body) {
 
 /** What an imported function has failed with, as its interface says it. */
 export const failure = (error) => error?.payload ?? error;
+
+/** What the host says where it doesn't do what it is asked for. */
+export class HostError extends HookError {
+  constructor({ tag, val }) {
+    super(val);
+    /** Which case of the contract: `unknown`, `refused`, `not-granted`, ... */
+    this.kind = tag;
+  }
+}
+
+/** Asks the host for something; what it fails with becomes a HostError. */
+export function asked(call) {
+  try {
+    return call();
+  } catch (error) {
+    const said = failure(error);
+    throw said?.tag ? new HostError(said) : error;
+  }
+}
 
 // Messages for the operator: `info("pinged", { status: 200 })`.
 

@@ -43,6 +43,16 @@ struct Inner {
     reach: Reach,
 }
 
+/// A component that was loaded.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) component: Component,
+    /// The file that has its bytes.
+    pub(crate) file: PathBuf,
+    /// Who has signed it, of those who have to.
+    pub(crate) signed_by: Option<Signer>,
+}
+
 /// A component that was got.
 #[derive(Debug, Clone)]
 pub struct Got {
@@ -65,14 +75,32 @@ impl Components {
         Ok(Self(Arc::new(Inner { settings: settings.clone(), lock, store: Store::cache(cache), client, reach })))
     }
 
-    /// Gets a component, checks it, and has it loaded; and the file that has its bytes.
+    /// What the lock says of a component, if it has it.
+    #[must_use]
+    pub fn locked(&self, source: &Source) -> Option<&Locked> {
+        self.find(source)
+    }
+
+    /// Where the lock is; none if there is no lock.
+    #[must_use]
+    pub fn lock_file(&self) -> Option<PathBuf> {
+        self.0.lock.as_ref().map(|_| self.0.settings.lock())
+    }
+
+    /// Whose signature a component needs, by the configuration.
+    #[must_use]
+    pub fn signature(&self, source: &Source) -> Option<&SignatureSpec> {
+        self.0.settings.signature(source)
+    }
+
+    /// Gets a component, checks it, and has it loaded.
     pub(crate) async fn load(
         &self,
         engine: &Engine,
         source: &Source,
         pin: Option<Digest>,
         limits: &Limits,
-    ) -> Result<(Component, PathBuf), Failure> {
+    ) -> Result<Loaded, Failure> {
         let Inner { settings, .. } = &*self.0;
         match source {
             // The engine reads it in its own way.
@@ -83,15 +111,16 @@ impl Components {
                     (Reason::Digest, Some(locked)) => changed(path, locked),
                     _ => failure,
                 })?;
-                match pin.filter(|pin| *pin != component.inspection().digest) {
+                let component = match pin.filter(|pin| *pin != component.inspection().digest) {
                     // The lock and the pin are not of one mind: the engine's words fit.
-                    Some(pin) => engine.load_file(path, Some(pin), limits).await.map(|loaded| (loaded, path.clone())),
-                    None => Ok((component, path.clone())),
-                }
+                    Some(pin) => engine.load_file(path, Some(pin), limits).await?,
+                    None => component,
+                };
+                Ok(Loaded { component, file: path.clone(), signed_by: None })
             }
             _ => {
-                let Got { bytes, file, .. } = self.get(source, limits.component_size).await?;
-                Ok((engine.load(bytes, pin, limits).await?, file))
+                let Got { bytes, file, signed_by } = self.get(source, limits.component_size).await?;
+                Ok(Loaded { component: engine.load(bytes, pin, limits).await?, file, signed_by })
             }
         }
     }

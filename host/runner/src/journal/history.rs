@@ -1,5 +1,7 @@
 //! Reading: what has become of runs.
 
+use std::path::PathBuf;
+
 use hookward_engine::event::{EventKind, HookFailure, Scope, Status, Trigger, millis};
 use hookward_engine::log::Record;
 use jiff::Timestamp;
@@ -118,6 +120,8 @@ pub struct CallDetail {
     pub log: Vec<Record>,
     /// How it has changed the backup: of variables, the names alone.
     pub plan: Vec<serde_json::Value>,
+    /// The file that it was recorded in, if it was. It may be gone since.
+    pub record: Option<PathBuf>,
 }
 
 /// A `finally` that a recovery could not pay.
@@ -294,6 +298,7 @@ impl CallDetail {
             peak_memory: 0,
             log: Vec::new(),
             plan: Vec::new(),
+            record: None,
         };
         if let Some(result) = result {
             detail.module = result.module;
@@ -304,6 +309,7 @@ impl CallDetail {
             detail.peak_memory = result.peak_memory;
             detail.log = result.log;
             detail.plan = result.plan;
+            detail.record = result.record;
         }
         Some(detail)
     }

@@ -1,5 +1,6 @@
 //! What the journal holds of a run, and what follows from it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hookward_engine::event::{EventKind, HookFailure, HookResult, Scope, Status, Trigger, millis};
@@ -74,6 +75,8 @@ pub(crate) struct KeptCall {
     pub(crate) log: Vec<Record>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) plan: Vec<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 impl KeptCall {
@@ -82,8 +85,23 @@ impl KeptCall {
         let HookCall { name, module, scope, kind, event, attempt, skip, duration, fuel, peak_memory, log, .. } =
             call.clone();
         let failure = call.result().failure;
-        let plan = Vec::new();
-        Self { name, module, scope, kind, event, attempt, failure, skip, duration, fuel, peak_memory, log, plan }
+        let (plan, record) = (Vec::new(), None);
+        Self {
+            name,
+            module,
+            scope,
+            kind,
+            event,
+            attempt,
+            failure,
+            skip,
+            duration,
+            fuel,
+            peak_memory,
+            log,
+            plan,
+            record,
+        }
     }
 
     pub(crate) fn result(self) -> HookResult {

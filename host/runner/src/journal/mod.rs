@@ -31,7 +31,8 @@ use crate::fault;
 
 static SCHEMA: Schema = Schema {
     application: i32::from_be_bytes(*b"HWjo"),
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE run (
             -- In the order of their beginnings, whatever the clock says.
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -88,10 +89,12 @@ static SCHEMA: Schema = Schema {
             digest TEXT NOT NULL,
             PRIMARY KEY (run, digest)
         ) STRICT, WITHOUT ROWID;
-    ", "
+    ",
+        "
         -- What is old is found without the plans and reports of all that is kept.
         CREATE INDEX run_over ON run (number, started, ended) WHERE ended IS NOT NULL;
-    "],
+    ",
+    ],
 };
 
 /// Why the journal can't be read or written.

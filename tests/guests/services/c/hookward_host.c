@@ -1,0 +1,1 @@
+../../../../hooks-examples/helpers/c/hookward_host.c

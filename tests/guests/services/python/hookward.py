@@ -1,0 +1,1 @@
+../../../../hooks-examples/helpers/python/hookward.py
