@@ -45,6 +45,10 @@ const VARIABLE: &str = "HOOKWARD_TEST_SOAK";
 /// components are written once those have been left alone for three seconds.
 const RECORDS: u64 = 8;
 
+/// What a run may read, in KiB, with its components known and a hundred runs in the
+/// journal: their plans and reports, which are more than this, are not for it to read.
+const READ: u64 = 512;
+
 /// How often is looked.
 const SAMPLES: usize = 20;
 
@@ -80,6 +84,8 @@ struct Sample {
     cache: u64,
     /// Files in the state directory.
     files: usize,
+    /// Read so far from files and pipes, in KiB.
+    read: u64,
 }
 
 /// Every file below a directory: how many, and their size in KiB.
@@ -98,6 +104,8 @@ impl Sample {
     fn take(run: usize, lab: &Lab) -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let read = fs::read_to_string("/proc/self/io").unwrap();
+        let read = read.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
         let count = |dir: &str| fs::read_dir(dir).unwrap().count();
         let size = |name: &str| fs::metadata(lab.path(name)).map_or(0, |metadata| metadata.len() / 1024);
         Self {
@@ -108,6 +116,7 @@ impl Sample {
             journal: size("state/journal.sqlite") + size("state/journal.sqlite-wal"),
             cache: files(&lab.path("cache")).1,
             files: files(&lab.path("state")).0,
+            read: read.parse::<u64>().unwrap() / 1024,
         }
     }
 }
@@ -131,6 +140,9 @@ fn assert_bounded(samples: &[Sample]) {
     assert!(last.descriptors <= warm.descriptors + 2, "{warm:?} {last:?}");
     assert!(last.threads <= warm.threads + 4, "{warm:?} {last:?}");
     assert!(last.journal < 8 * 1024, "{last:?}");
+    let before = samples[samples.len() - 4];
+    let each = (last.read - before.read) / (last.run - before.run) as u64;
+    assert!(each < READ, "{each} KiB are read in a run");
     assert_kept(&warm, &last);
 }
 

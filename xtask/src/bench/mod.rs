@@ -59,6 +59,9 @@ pub(crate) struct Options {
     /// Few samples, to see that it works; docs/benchmarks.md stays as it is
     #[arg(long)]
     quick: bool,
+    /// Leave out what isn't installed yet: building the peers takes half an hour
+    #[arg(long)]
+    only_installed: bool,
     /// Keep the counts of instructions as they are now
     #[arg(long)]
     keep_counts: bool,
@@ -68,6 +71,8 @@ pub(crate) struct Options {
 pub(crate) struct Session<'s> {
     sh: &'s Shell,
     quick: bool,
+    /// Build and install no peers.
+    only_installed: bool,
     /// The root of the workspace.
     workspace: PathBuf,
     /// Where cargo builds.
@@ -100,6 +105,7 @@ pub(crate) fn bench(sh: &Shell, options: &Options) -> anyhow::Result<()> {
     let session = Session {
         sh,
         quick: options.quick,
+        only_installed: options.only_installed,
         workspace: setup::workspace()?,
         dir: target.join("bench/work"),
         tools: target.join("tools"),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use xshell::cmd;
 
 use super::Session;
@@ -12,11 +12,14 @@ use crate::setup;
 const RUSTIC: &str = "0.11.4";
 /// Peers in Python, and what the set-up of a measurement needs.
 const PYTHON: &[&str] = &["borgmatic==2.1.10", "runrestic==0.5.31", "componentize-py==0.25.1", "cryptography"];
-const VIRTUAL: &str = "python";
+const VIRTUAL: &str = "peers";
 
 /// Installs what isn't there. What can't be installed is left out of the measurements,
 /// which say so.
 pub(crate) fn peers(session: &Session<'_>) {
+    if session.only_installed {
+        return;
+    }
     setup::packages(session.sh, &[("borg", "borgbackup")], "the benchmarks");
     for (name, installed) in [("rustic", rustic(session)), ("Python's", python(session).map(drop))] {
         if let Err(error) = installed {
@@ -53,6 +56,7 @@ pub(crate) fn python(session: &Session<'_>) -> anyhow::Result<PathBuf> {
     let (programs, complete) = (root.join("bin"), root.join("complete"));
     let wanted = PYTHON.join("\n");
     if !sh.path_exists(&complete) || sh.read_file(&complete)? != wanted {
+        ensure!(!session.only_installed, "what is written in Python is not installed");
         println!("installing {}", PYTHON.join(", "));
         cmd!(sh, "python3 -m venv --clear {root}").run().context("python3 can't make virtual environments")?;
         cmd!(sh, "{programs}/pip install --quiet --disable-pip-version-check {PYTHON...}").run()?;
@@ -66,6 +70,8 @@ pub(crate) fn extism(session: &Session<'_>) -> anyhow::Result<(PathBuf, PathBuf)
     const TARGET: &str = "wasm32-unknown-unknown";
     let Session { sh, workspace, .. } = session;
     let (dir, target) = (workspace.join("benches/extism"), extism_target(session));
+    let plugin = target.join(TARGET).join("hook/extism_plugin.wasm");
+    ensure!(!session.only_installed || sh.path_exists(&plugin), "its host and plug-in are not built");
     setup::target(sh, TARGET)?;
     println!("building a host and a plug-in for Extism; this takes minutes, once");
     let _dir = sh.push_dir(&dir);
@@ -73,7 +79,7 @@ pub(crate) fn extism(session: &Session<'_>) -> anyhow::Result<(PathBuf, PathBuf)
         .env("CARGO_TARGET_DIR", &target)
         .run()?;
     cmd!(sh, "cargo bench --quiet --locked --bench call --no-run").env("CARGO_TARGET_DIR", &target).run()?;
-    Ok((target.join(TARGET).join("hook/extism_plugin.wasm"), dir))
+    Ok((plugin, dir))
 }
 
 /// Where Extism is built, with a Wasmtime of its own.
