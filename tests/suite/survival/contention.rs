@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hookward_runner::lock::{Holder, Locks, Name};
 use hookward_tests::lab::{Finished, Lab, finish};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -97,6 +98,24 @@ fn many_profiles_with_one_exclusive_name_take_turns() {
     }
     assert_eq!((inside.len(), order.len()), (CROWD, 3 * CROWD), "{order:#?}");
     assert_over(&lab, &[("success", CROWD)]);
+}
+
+/// A process that dies loses its locks one by one: whoever gets the name first can find its
+/// profile still held by it.
+#[test]
+fn a_holder_that_still_has_its_profile_while_it_dies_is_paid_for() {
+    let lab = profiles(500);
+    let dies = start_recorded(&lab, &[], &["run", "p0"], "log-0");
+    noted(&lab, "p0 before");
+    let lock = fs::read_dir(lab.path("state/runs")).unwrap().next().unwrap().unwrap().file_name();
+    let id = lock.to_str().unwrap().strip_suffix(".lock").unwrap().to_owned();
+    send(&dies, Signal::SIGKILL);
+    assert_eq!(ends(vec![dies]), [137]);
+    let holder = Holder { pid: std::process::id(), run: id, profile: Some("p0".to_owned()) };
+    let held = Locks::new(&lab.path("state")).take(&Name::Profile("p0".to_owned()), &holder).unwrap();
+    assert_eq!(run(&lab, &[], &["run", "p1"]).code, 0);
+    assert_eq!(order(&lab), ["p0 before", "p0 finally", "p1 before", "restic", "p1 finally"]);
+    drop(held);
 }
 
 #[test]

@@ -123,8 +123,12 @@ impl Recovery<'_> {
         if let Some(name) = profile.filter(|_| !is_own) {
             match self.locks.take(&Name::Profile(name.to_owned()), &holder) {
                 Ok(lock) => locks.push(lock),
-                // Its own run, which goes on; or one that has this to do first.
-                Err(LockError::Held { holder, .. }) if holder.run == id => return Ok(Tried::Nothing),
+                // Its own run, which goes on; or one that has this to do first. Neither has a
+                // name that is ours: who dies with it loses one lock before the other.
+                Err(LockError::Held { holder, .. }) if holder.run == id => {
+                    let dies = self.in_the_way(number, duty)?.is_some();
+                    return Ok(if dies { self.busy(number)? } else { Tried::Nothing });
+                }
                 Err(LockError::Held { .. }) => return Ok(self.busy(number)?),
                 Err(error) => return Err(error.into()),
             }
