@@ -11,6 +11,7 @@ use hookward_tests::lab::Lab;
 use serde_json::{Value, json};
 
 use crate::keys::keys;
+use crate::refusals::{refused_artifact, refused_file, row};
 use crate::sigstore::{BUNDLE, SIGN, Sigstore, What, Who};
 use crate::support::{
     Raw, backups, bad, configure, digest, file, fine, good, hook, json as report, manifest, push, run,
@@ -40,10 +41,6 @@ fn sigstore(lab: &Lab) -> Sigstore {
     let sigstore = Sigstore::new();
     file(lab, "root.json", sigstore.trust_root().to_string().as_bytes());
     sigstore
-}
-
-fn row(what: &str, result: &str) {
-    println!("| {what} | {result} |");
 }
 
 /// A bundle with one of its texts in Base64 changed, so that it stays Base64.
@@ -76,13 +73,7 @@ fn the_table_of_files() {
     configure(&lab, &format!("{}[components]\n{}", hook("h", "it.wasm"), policy()));
     let it = digest(&bytes);
     let wanted = format!("[components] wants a signature by {PATTERN} (of {ISSUER})");
-    let refused = |what: &str, says: &str| {
-        for args in [&["run", "p"] as &[&str], &["validate"], &["lock"], &["hook", "verify", "it.wasm"]] {
-            bad(&lab, args, 78, &[says, PATTERN]);
-        }
-        assert_eq!(backups(&lab), 0, "{what}");
-        row(what, says);
-    };
+    let refused = |what: &str, says: &str| refused_file(&lab, what, &[says, PATTERN]);
     let bundle = |what: &str, bundle: &Value, says: &str| {
         fs::write(&beside, bundle.to_string()).unwrap();
         refused(what, says);
@@ -302,19 +293,7 @@ fn the_table_of_what_a_registry_has() {
     let hooks = hook("h", &format!("{reference}@{subject}"));
     configure(&lab, &format!("{hooks}{origin}\n{}", policy()));
     let wanted = format!("{origin} wants a signature by {PATTERN} (of {ISSUER})");
-    let refused = |what: &str, says: &str| {
-        fs::remove_dir_all(lab.path("cache")).unwrap_or_default();
-        for args in
-            [&["run", "p"] as &[&str], &["lock"], &["hook", "pull", &reference], &["hook", "verify", &reference]]
-        {
-            bad(&lab, args, 78, &[says]);
-        }
-        bad(&lab, &["validate"], 78, &[says, "[signature]", "hookward.toml:12:13"]);
-        let blob = digest(&fine("it"));
-        let pulled = lab.path("cache/components-v1/blobs/sha256").join(blob.strip_prefix("sha256:").unwrap());
-        assert!(!pulled.exists() && backups(&lab) == 0, "{what}: it was downloaded");
-        row(what, says);
-    };
+    let refused = |what: &str, says: &str| refused_artifact(&lab, &reference, what, says);
     let statement = |who: &Who, digest: &str| sigstore.sign(who, What::Statement(SIGN, digest));
     let mallory = Who { subject: "mallory@git.test", ..RIGHT };
     println!("| what the registry has | result |\n| --- | --- |");

@@ -16,6 +16,7 @@ mod keys;
 mod kinds;
 mod locked;
 mod push_pull;
+mod refusals;
 mod signatures;
 mod sigstore;
 mod support;

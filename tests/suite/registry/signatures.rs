@@ -9,6 +9,7 @@ use hookward_tests::lab::Lab;
 use serde_json::{Value, json};
 
 use crate::keys::{Keys, ed25519, encrypted, keys};
+use crate::refusals::{refused_artifact, refused_file, row};
 use crate::support::{
     Raw, backups, bad, configure, digest, file, fine, good, hook, json as report, manifest, push, run, run_with,
 };
@@ -22,11 +23,6 @@ fn path(path: &Path) -> &str {
 
 fn sign(lab: &Lab, what: &str, keys: &Keys) {
     good(lab, &["hook", "sign", what, "--key", path(&keys.private)]);
-}
-
-/// A table that prints itself, a line a case.
-fn row(what: &str, result: &str) {
-    println!("| {what} | {result} |");
 }
 
 /// The manifest of the signatures of a digest, as the registry keeps it.
@@ -66,24 +62,7 @@ fn the_table_of_what_a_registry_has() {
     let key = format!("right.pub (key {fingerprint})");
     let origin = format!("[registry.\"{}/acme\"]", registry.host());
 
-    // Refused before anything is compiled, and so is every way to it.
-    let refused = |what: &str, says: &str| {
-        fs::remove_dir_all(lab.path("cache")).unwrap_or_default();
-        for args in
-            [&["run", "p"] as &[&str], &["lock"], &["hook", "pull", &reference], &["hook", "verify", &reference]]
-        {
-            bad(&lab, args, 78, &[says]);
-        }
-        bad(&lab, &["validate"], 78, &[says, "[signature]", "hookward.toml:12:13"]);
-        let images = fs::read_dir(lab.path("cache/images-v1"))
-            .unwrap()
-            .filter(|entry| entry.as_ref().unwrap().file_name() != "key");
-        assert_eq!((images.count(), backups(&lab)), (0, 0), "{what}");
-        let blob = digest(&fine("it"));
-        let pulled = lab.path("cache/components-v1/blobs/sha256").join(blob.strip_prefix("sha256:").unwrap());
-        assert!(!pulled.exists(), "{what}: it was downloaded");
-        row(what, says);
-    };
+    let refused = |what: &str, says: &str| refused_artifact(&lab, &reference, what, says);
     println!("| what the registry has | result |\n| --- | --- |");
     refused("unsigned", &format!("{subject} is not signed, and {origin} wants a signature by {key}"));
 
@@ -151,13 +130,7 @@ fn the_table_of_files() {
         &lab,
         &format!("{}[components]\nrequire-signature = true\nkeys = [\"right.pub\"]\n", hook("h", "it.wasm")),
     );
-    let refused = |what: &str, says: &str| {
-        for args in [&["run", "p"] as &[&str], &["validate"], &["lock"], &["hook", "verify", "it.wasm"]] {
-            bad(&lab, args, 78, &[says]);
-        }
-        assert_eq!(backups(&lab), 0, "{what}");
-        row(what, says);
-    };
+    let refused = |what: &str, says: &str| refused_file(&lab, what, &[says]);
     println!("| a file | result |\n| --- | --- |");
     let changed = "is not by right.pub (key sha256:";
     refused("unsigned", "is not signed, and [components] wants a signature by right.pub (key sha256:");
