@@ -49,6 +49,18 @@ func storeStrings(texts []string) unsafe.Pointer {
 	return list
 }
 
+// storeEntries writes a list of pairs, and keeps them.
+func storeEntries(table map[string]string) unsafe.Pointer {
+	list, n := allocate(uint32(16*len(table))), uintptr(0)
+	for name, value := range table {
+		kept = append(kept, name, value)
+		storeString(list, 16*n, name)
+		storeString(list, 16*n+8, value)
+		n++
+	}
+	return list
+}
+
 func loadBytes(base unsafe.Pointer, at uintptr) []byte {
 	length := load32(base, at+4)
 	if length == 0 {

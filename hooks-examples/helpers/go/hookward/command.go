@@ -98,18 +98,6 @@ func (command *Command) Run() (*Output, error) {
 	return output, nil
 }
 
-// storeEntries writes a list of pairs.
-func storeEntries(table map[string]string) unsafe.Pointer {
-	list, n := allocate(uint32(16*len(table))), uintptr(0)
-	for name, value := range table {
-		kept = append(kept, name, value)
-		storeString(list, 16*n, name)
-		storeString(list, 16*n+8, value)
-		n++
-	}
-	return list
-}
-
 //go:wasmimport hookward:hook/command@0.1.0 run
 func commandRun(command string, places unsafe.Pointer, placeCount uint32, env unsafe.Pointer, envCount uint32,
 	hasStdin uint32, stdin unsafe.Pointer, length uint32, result unsafe.Pointer)

@@ -123,15 +123,8 @@ func (request *Request) Send() (*Response, error) {
 }
 
 func newRequest(method, scheme, host, path string, headers map[string]string) (outgoing uint32, ok bool) {
-	list, n := allocate(uint32(16*len(headers))), uintptr(0)
-	for name, value := range headers {
-		kept = append(kept, name, value)
-		storeString(list, 16*n, name)
-		storeString(list, 16*n+8, value)
-		n++
-	}
-	result := allocate(8)
-	fieldsFromList(list, uint32(n), result)
+	list, result := storeEntries(headers), allocate(8)
+	fieldsFromList(list, uint32(len(headers)), result)
 	if load8(result, 0) != 0 {
 		return 0, false
 	}
