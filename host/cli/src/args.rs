@@ -34,10 +34,28 @@ pub(crate) struct Cli {
 
 /// Reads the command line and the variables. One that is set to nothing counts as
 /// not set, as everywhere in a shell.
-pub(crate) fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+pub(crate) fn parse(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Cli, clap::Error> {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    if let Some(cli) = parse_frequent(&args) {
+        return Ok(cli);
+    }
     let mut command = without_empty_variables(Cli::command());
     let matches = command.try_get_matches_from_mut(args)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Reads a command line of a subcommand that is started before every backup, with nothing
+/// declared besides it: to declare them all takes half of the start of a process. None of
+/// any other command line, nor of one that is wrong, or asks for help, which tell of more
+/// than that.
+fn parse_frequent(args: &[OsString]) -> Option<Cli> {
+    type Declare = fn(clap::Command) -> clap::Command;
+    const FREQUENT: [(&str, Declare); 2] = [("exec", Exec::augment_args), ("run", Run::augment_args)];
+    let (name, declare) = FREQUENT.into_iter().find(|(name, _)| args.iter().skip(1).any(|arg| arg == name))?;
+    let command = Global::augment_args(clap::Command::new("hookward"))
+        .subcommand_required(true)
+        .subcommand(declare(clap::Command::new(name)));
+    Cli::from_arg_matches(&without_empty_variables(command).try_get_matches_from(args).ok()?).ok()
 }
 
 /// Arguments that are declared when their subcommand is used: of some hundred, most are
@@ -403,4 +421,60 @@ pub(crate) struct Explain {
     /// Subcommand of restic
     #[arg(default_value = "backup")]
     pub(crate) operation: String,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn split(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(Into::into).collect()
+    }
+
+    /// By the whole of the command line; none if it is wrong.
+    fn whole(line: &str) -> Option<String> {
+        let matches = Cli::command().try_get_matches_from(split(line)).ok()?;
+        Some(format!("{:?}", Cli::from_arg_matches(&matches).unwrap()))
+    }
+
+    fn frequent(line: &str) -> Option<String> {
+        parse_frequent(&split(line)).map(|cli| format!("{cli:?}"))
+    }
+
+    #[test]
+    fn a_frequent_command_line_reads_as_by_the_whole() {
+        for line in [
+            "hookward exec -- restic backup /dir",
+            "hookward --config f exec --profile p --wait --skip-exit-code 3 -- restic --json run",
+            "hookward -vv --json --dry-run --color never exec -- /usr/bin/restic exec",
+            "hookward --offline --locked --state-dir s --cache-dir c --log-format json run p q --fail-fast",
+            "hookward run p --record d --trigger scheduled -- forget --prune",
+            "hookward run run",
+        ] {
+            assert_eq!(frequent(line), whole(line), "{line}");
+            assert!(frequent(line).is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_frequent_or_is_wrong_is_left_to_the_whole() {
+        for line in [
+            "hookward run exec",
+            "hookward --config exec run p",
+            "hookward backup run",
+            "hookward runs list --profile exec",
+            "hookward exec",
+            "hookward exec --help",
+            "hookward run",
+            "hookward --version run p",
+            "hookward run p --quiet --verbose",
+            "hookward help run",
+            "hookward run p --no-such-option",
+        ] {
+            assert_eq!(frequent(line), None, "{line}");
+            let parsed = parse(split(line)).ok().map(|cli| format!("{cli:?}"));
+            assert_eq!(parsed, whole(line), "{line}");
+        }
+    }
 }
