@@ -223,7 +223,12 @@ impl Hook {
         aside: Option<&Aside>,
     ) -> Result<Result<(), String>, Ended> {
         let timeout = self.limits.timeout;
-        let mut state = bounded(started, timeout, cancel, self.state(recorder)).await?.map_err(Ended::Failed)?;
+        let mut state = if self.grants.dirs.is_empty() {
+            State::new(&self.grants, &self.limits, recorder.clone())
+        } else {
+            bounded(started, timeout, cancel, self.state_with_dirs(recorder)).await?
+        }
+        .map_err(Ended::Failed)?;
         state.plan.open(event);
         let engine = &self.component.engine.0;
         let supervisor = engine.supervisor.clone();
@@ -265,11 +270,8 @@ impl Hook {
         Ok(returned)
     }
 
-    async fn state(&self, recorder: &Recorder) -> Result<State, Failure> {
-        if self.grants.dirs.is_empty() {
-            return State::new(&self.grants, &self.limits, recorder.clone());
-        }
-        // Opening a directory of a dead network mount waits for ever.
+    /// Opens directories, too: that of a dead network mount for ever.
+    async fn state_with_dirs(&self, recorder: &Recorder) -> Result<State, Failure> {
         let (grants, limits, recorder) = (Arc::clone(&self.grants), self.limits.clone(), recorder.clone());
         tokio::task::spawn_blocking(move || State::new(&grants, &limits, recorder))
             .await

@@ -6,6 +6,9 @@ use crate::Mask;
 /// Removes terminal control sequences and control characters, and turns line
 /// breaks and tabs into single spaces. The result is one line.
 pub(crate) fn clean(text: &str) -> String {
+    if is_clean(text) {
+        return text.to_owned();
+    }
     let printable = strip_ansi_escapes::strip_str(break_lines(text));
     let mut line = String::with_capacity(printable.len());
     for c in printable.chars() {
@@ -16,6 +19,12 @@ pub(crate) fn clean(text: &str) -> String {
     }
     line.truncate(line.trim_end().len());
     line
+}
+
+/// Whether a text is such a line already, as most are. Of ASCII alone: more is looked at in
+/// full.
+fn is_clean(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) && !text.contains("  ") && !text.ends_with(' ')
 }
 
 /// The escape parser drops tabs and carriage returns; what they separate must
@@ -40,8 +49,10 @@ pub(crate) fn shown(text: &str, mask: &Mask, max: usize) -> (String, bool) {
     let mut line = clean(&mask.mask(head));
     // Without the control sequence in its midst, it may have become one.
     mask.apply(&mut line);
-    let (head, longer) = cut(&line, max);
-    (head.to_owned(), longer || much_longer)
+    let end = cut(&line, max).0.len();
+    let longer = end < line.len();
+    line.truncate(end);
+    (line, longer || much_longer)
 }
 
 /// The longest prefix of at most `max` bytes that ends between two characters.
@@ -56,7 +67,11 @@ mod tests {
 
     #[test]
     fn a_guests_text_is_one_harmless_line() {
-        assert_eq!(clean("plain"), "plain");
+        for text in ["plain", "", "two words", " begins with a space", "\\[31m {}~!"] {
+            assert_eq!(clean(text), text);
+        }
+        assert_eq!(clean("ends with a space "), "ends with a space");
+        assert_eq!(clean("a   b"), "a b");
         assert_eq!(clean("a\nb\r\nc\td"), "a b c d");
         assert_eq!(clean("\x1b[31mred\x1b[0m"), "red");
         assert_eq!(clean("\x1b]0;title\x07after"), "after");

@@ -10,6 +10,8 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 struct State {
     running: usize,
+    /// The thread waits for a hook, and has to be woken.
+    idle: bool,
     closed: bool,
 }
 
@@ -39,7 +41,10 @@ impl Ticker {
         let tick = tick.max(SHORTEST);
         std::thread::Builder::new().name("hookward-epoch".to_owned()).spawn(move || {
             loop {
-                let idle = |state: &mut State| state.running == 0 && !state.closed;
+                let idle = |state: &mut State| {
+                    state.idle = state.running == 0 && !state.closed;
+                    state.idle
+                };
                 let state = theirs.changed.wait_while(theirs.state(), idle).unwrap_or_else(PoisonError::into_inner);
                 if state.closed {
                     return;
@@ -55,8 +60,15 @@ impl Ticker {
 
     /// Keeps the epoch advancing until the guard is dropped.
     pub(crate) fn run(&self) -> Running {
-        self.0.state().running += 1;
-        self.0.changed.notify_one();
+        let idle = {
+            let mut state = self.0.state();
+            state.running += 1;
+            state.idle
+        };
+        // To wake a thread asks the kernel, also where none waits.
+        if idle {
+            self.0.changed.notify_one();
+        }
         Running(Arc::clone(&self.0))
     }
 }

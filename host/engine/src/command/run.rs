@@ -1,17 +1,17 @@
 //! On the host's side: a command and its supervisor.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use zeroize::Zeroizing;
@@ -290,24 +290,28 @@ impl Captured {
 /// Membership of those supervisors whose end one call of a hook waits for.
 #[derive(Debug, Clone)]
 pub(crate) struct Crew {
-    _member: mpsc::Sender<Infallible>,
+    /// Dropped with the last of its clones.
+    _member: Arc<DropGuard>,
 }
 
 /// Knows when the last member of a crew is gone.
 #[derive(Debug)]
-pub(crate) struct Roll(mpsc::Receiver<Infallible>);
+pub(crate) struct Roll(CancellationToken);
 
 impl Crew {
     pub(crate) fn new() -> (Self, Roll) {
-        let (member, roll) = mpsc::channel(1);
-        (Self { _member: member }, Roll(roll))
+        let gone = CancellationToken::new();
+        (Self { _member: Arc::new(gone.clone().drop_guard()) }, Roll(gone))
     }
 }
 
 impl Roll {
     /// Waits for all to be gone. Each is killed when it takes too long, so that this
     /// bound is only for a system that doesn't even do that.
-    pub(crate) async fn all_gone(mut self) {
-        drop(tokio::time::timeout(PATIENCE + LAST_WORDS, self.0.recv()).await);
+    pub(crate) async fn all_gone(self) {
+        // Most have never been joined by anyone, and need no timer.
+        if !self.0.is_cancelled() {
+            drop(tokio::time::timeout(PATIENCE + LAST_WORDS, self.0.cancelled()).await);
+        }
     }
 }
