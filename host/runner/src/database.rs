@@ -10,10 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use url::Url;
 
 /// How long to wait for another process, which holds a file only while it writes.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
+
+/// Bytes of changes beside a file from which on they are moved into it: those of some ten
+/// short runs.
+const CHANGES: u64 = 400 << 10;
 
 /// What a file holds.
 #[derive(Debug)]
@@ -23,6 +29,10 @@ pub(crate) struct Schema {
     /// SQL that leads from each version of the schema to the next; the first makes
     /// version 1 of an empty file.
     pub(crate) migrations: &'static [&'static str],
+    /// Whether changes may stay beside the file, in `-wal`, from process to process.
+    /// To move them into it at the end of each waits four times for the disk; but what
+    /// was overwritten is still to be read in them.
+    pub(crate) keeps_changes: bool,
 }
 
 impl Schema {
@@ -62,7 +72,9 @@ fn meaning(error: &rusqlite::Error) -> String {
     }
     let known = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => "it is not a database",
-        Some(ErrorCode::DatabaseCorrupt) => "it is damaged: put a copy of it back, or remove it to begin anew",
+        Some(ErrorCode::DatabaseCorrupt) => {
+            "it is damaged: put a copy of it back, or remove it to begin anew, and its `-wal` with it"
+        }
         Some(ErrorCode::DiskFull) => "its disk is full",
         Some(ErrorCode::ReadOnly) => "it can't be written: the file or its disk is read-only",
         Some(ErrorCode::SystemIoFailure) => "its disk fails, or has become read-only",
@@ -112,6 +124,12 @@ impl Database {
     }
 }
 
+/// Moves the changes beside the file into it, so that nothing is left to be read of what
+/// they have overwritten, unless another process still needs them.
+pub(crate) fn wipe(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
 /// Opens a file, and makes it if there is none.
 fn open_within(path: &Path, schema: &Schema, patience: Duration) -> Result<Connection, DatabaseError> {
     let io = |source| DatabaseError::Io { path: path.to_owned(), source };
@@ -131,8 +149,36 @@ fn open_within(path: &Path, schema: &Schema, patience: Duration) -> Result<Conne
         return Err(DatabaseError::Empty(path.to_owned()));
     }
     let sqlite = |source| DatabaseError::Sqlite { path: path.to_owned(), source };
+    // Its changes may have what the file itself has lost, and be moved into another's.
+    check(path, schema, &alone(path)?)?;
     let mut connection = connect(path, patience).map_err(sqlite)?;
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sqlite);
+    if check(path, schema, &connection)? < schema.version() {
+        migrate(&mut connection, schema).map_err(sqlite)?;
+    }
+    if schema.keeps_changes {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sqlite)?;
+        // Each process reads them through to find its way in them.
+        let many = fs::metadata(changes(path)).is_ok_and(|metadata| metadata.len() > CHANGES);
+        if many && let Err(error) = wipe(&connection) {
+            tracing::debug!("the changes of {} stay beside it: {error}", path.display());
+        }
+    }
+    Ok(connection)
+}
+
+/// Where the changes of a file stand that are not in it yet.
+fn changes(path: &Path) -> PathBuf {
+    let mut changes = path.as_os_str().to_owned();
+    changes.push("-wal");
+    changes.into()
+}
+
+/// Whether a database is ours, and the version of its form.
+fn check(path: &Path, schema: &Schema, connection: &Connection) -> Result<i64, DatabaseError> {
+    let number = |name| {
+        let number = connection.pragma_query_value(None, name, |row| row.get(0));
+        number.map_err(|source| DatabaseError::Sqlite { path: path.to_owned(), source })
+    };
     if number("application_id")? != i64::from(schema.application) {
         return Err(DatabaseError::Foreign(path.to_owned()));
     }
@@ -140,10 +186,19 @@ fn open_within(path: &Path, schema: &Schema, patience: Duration) -> Result<Conne
     if found > known {
         return Err(DatabaseError::Newer { path: path.to_owned(), found, known });
     }
-    if found < known {
-        migrate(&mut connection, schema).map_err(sqlite)?;
-    }
-    Ok(connection)
+    Ok(found)
+}
+
+/// The file without the changes beside it. SQLite's own way to read it: to close a file that
+/// was opened in another would end the locks that this process has on it.
+fn alone(path: &Path) -> Result<Connection, DatabaseError> {
+    let io = |source| DatabaseError::Io { path: path.to_owned(), source };
+    let mut url = Url::from_file_path(std::path::absolute(path).map_err(io)?)
+        .map_err(|()| io(io::ErrorKind::InvalidFilename.into()))?;
+    url.set_query(Some("immutable=1"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(url.as_str(), flags)
+        .map_err(|source| DatabaseError::Sqlite { path: path.to_owned(), source })
 }
 
 fn connect(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
@@ -152,10 +207,10 @@ fn connect(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     connection.busy_timeout(patience)?;
     // What was committed is there after a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     // What was overwritten or deleted isn't left in the file.
     connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(connection)
 }
 
@@ -165,9 +220,7 @@ fn create(path: &Path, schema: &Schema) -> Result<(), DatabaseError> {
     let io = |source| DatabaseError::Io { path: path.to_owned(), source };
     let dir = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
-    let mut changes = path.as_os_str().to_owned();
-    changes.push("-wal");
-    let changes = PathBuf::from(changes);
+    let changes = changes(path);
     // In this order: another process makes the file before its changes.
     if changes.exists() && !path.exists() {
         return Err(DatabaseError::Missing { path: path.to_owned(), changes });
@@ -217,9 +270,12 @@ mod tests {
 
     const APPLICATION: i32 = 7;
     const FIRST: &str = "CREATE TABLE a (x INTEGER NOT NULL) STRICT; INSERT INTO a VALUES (1);";
-    const ONE: Schema = Schema { application: APPLICATION, migrations: &[FIRST] };
-    const TWO: Schema =
-        Schema { application: APPLICATION, migrations: &[FIRST, "ALTER TABLE a ADD COLUMN y INTEGER;"] };
+    const ONE: Schema = schema(&[FIRST]);
+    const TWO: Schema = schema(&[FIRST, "ALTER TABLE a ADD COLUMN y INTEGER;"]);
+
+    const fn schema(migrations: &'static [&'static str]) -> Schema {
+        Schema { application: APPLICATION, migrations, keeps_changes: true }
+    }
 
     fn file() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -259,7 +315,7 @@ mod tests {
     fn a_migration_that_fails_changes_nothing() {
         let (_dir, path) = file();
         drop(open(&path, &ONE).unwrap());
-        let bad = Schema { application: APPLICATION, migrations: &[FIRST, "CREATE TABLE b (x); NONSENSE;"] };
+        let bad = schema(&[FIRST, "CREATE TABLE b (x); NONSENSE;"]);
         assert!(matches!(open(&path, &bad), Err(DatabaseError::Sqlite { .. })));
         let tables: i64 = open(&path, &ONE)
             .unwrap()
@@ -271,7 +327,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_filled_leaves_nothing() {
         let (_dir, path) = file();
-        let bad = Schema { application: APPLICATION, migrations: &[FIRST, "NONSENSE;"] };
+        let bad = schema(&[FIRST, "NONSENSE;"]);
         assert!(matches!(open(&path, &bad), Err(DatabaseError::Sqlite { .. })));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
     }
@@ -279,9 +335,11 @@ mod tests {
     #[test]
     fn what_is_no_database_of_ours_is_left_as_it_is() {
         let (_dir, path) = file();
-        drop(open(&path, &ONE).unwrap());
-        let other = Schema { application: 8, migrations: &[FIRST] };
+        open(&path, &ONE).unwrap().execute("INSERT INTO a VALUES (2)", []).unwrap();
+        let other = Schema { application: 8, ..ONE };
         assert!(matches!(open(&path, &other), Err(DatabaseError::Foreign(_))));
+        // Also where the changes beside it have all that there is.
+        assert!(fs::metadata(changes(&path)).unwrap().len() > 0);
         for (text, said) in [("", "cut off"), ("no database at all, but a long text", "not a database")] {
             fs::write(&path, text.repeat(100)).unwrap();
             let error = open(&path, &ONE).unwrap_err().to_string();
@@ -298,7 +356,7 @@ mod tests {
         let (_dir, path) = file();
         drop(open(&path, &ONE).unwrap());
         fs::remove_file(&path).unwrap();
-        fs::write(path.with_extension("sqlite-wal"), "changes").unwrap();
+        fs::write(changes(&path), "changes").unwrap();
         assert!(matches!(open(&path, &ONE), Err(DatabaseError::Missing { .. })));
     }
 
@@ -315,5 +373,40 @@ mod tests {
         });
         let rows: i64 = open(&path, &TWO).unwrap().query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 17);
+    }
+
+    #[test]
+    fn changes_stay_beside_the_file_and_are_never_many() {
+        let (_dir, path) = file();
+        let size = |path: &Path| fs::metadata(changes(path)).map_or(0, |metadata| metadata.len());
+        let mut most = 0;
+        for x in 0..400 {
+            let connection = open(&path, &ONE).unwrap();
+            connection.execute("INSERT INTO a VALUES (?1)", [x]).unwrap();
+            drop(connection);
+            most = most.max(size(&path));
+        }
+        assert!((CHANGES..CHANGES + 10_000).contains(&most), "{most}");
+        let rows: i64 = open(&path, &ONE).unwrap().query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 401);
+        let moved = Schema { keeps_changes: false, ..ONE };
+        drop(open(&path, &moved).unwrap());
+        assert_eq!(size(&path), 0);
+    }
+
+    #[test]
+    fn nothing_is_left_to_be_read_of_what_was_overwritten_once_it_is_wiped() {
+        let (_dir, path) = file();
+        let connection = open(&path, &schema(&["CREATE TABLE a (x TEXT NOT NULL) STRICT;"])).unwrap();
+        connection.execute("INSERT INTO a VALUES ('hunter2hunter2')", []).unwrap();
+        connection.execute("UPDATE a SET x = '***'", []).unwrap();
+        let is_there = |path: &Path| {
+            let bytes = fs::read(path).unwrap();
+            bytes.windows(7).any(|part| part == b"hunter2")
+        };
+        assert!(is_there(&changes(&path)), "nothing to wipe");
+        wipe(&connection).unwrap();
+        assert!(!is_there(&changes(&path)));
+        assert!(!is_there(&path));
     }
 }

@@ -92,7 +92,11 @@ impl Record {
             Ok(last) => {
                 late.iter_mut().for_each(|late| last.iter().for_each(|last| last.replace_in(late)));
                 late.extend(last);
-                match entry.put_late(&late, patience.clamp(LAST, BUSY)) {
+                let written = entry.put_late(&late, patience.clamp(LAST, BUSY));
+                if written.is_ok() && hide {
+                    entry.wipe();
+                }
+                match written {
                     Ok(()) if report.owed.is_empty() => {
                         entry.release();
                         return None;

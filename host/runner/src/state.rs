@@ -32,6 +32,8 @@ static SCHEMA: Schema = Schema {
             PRIMARY KEY (hook, key)
         ) STRICT, WITHOUT ROWID;
     "],
+    // What a hook has removed is gone.
+    keeps_changes: false,
 };
 
 /// The state of all hooks. Cheap to clone; clones share one open file, which is

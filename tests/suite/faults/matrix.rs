@@ -1,5 +1,6 @@
 //! Every place, every case.
 
+use std::fs;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -19,7 +20,7 @@ const RECOVER: &[&str] = &["recover"];
 const RECOVERY_POINTS: usize = 27;
 
 /// Places that a run passes at the least which recovers another first.
-const RECOVERING_RUN_POINTS: usize = 73;
+const RECOVERING_RUN_POINTS: usize = 71;
 
 /// A restic that doesn't end by itself while its lab is there.
 fn endless(lab: &Lab) -> String {
@@ -184,4 +185,30 @@ fn a_run_that_recovers_another_dies_anywhere() {
         ends.push(lab.journal().len());
         after_a_run(&format!("killed at {at}, the next one at {again}, {point}"), scenario, &lab, &ends)
     });
+}
+
+#[test]
+fn a_run_that_dies_while_it_removes_an_old_one_loses_nothing() {
+    warm();
+    // With a run that the next one will remove.
+    let kept = || {
+        let lab = PAIRED.lab();
+        let configuration = fs::read_to_string(lab.path("hookward.toml")).unwrap();
+        lab.configure(&format!("{configuration}\n[journal]\nkeep-runs = 1\n"));
+        assert_eq!(run(&lab, RUN).code, 0);
+        lab
+    };
+    let (finished, points) = traced(&kept(), SHORT, RUN);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let removing: Vec<_> = points.iter().zip(1..).filter(|(point, _)| point.ends_with("retention")).collect();
+    assert_eq!(removing.len(), 2, "{points:#?}");
+    for (point, at) in removing {
+        let lab = kept();
+        killed(&lab, SHORT, RUN, at);
+        assert_eq!(run(&lab, &["--json", "recover"]).code, 0, "{point}");
+        assert_eq!(run(&lab, RUN).code, 0, "{point}");
+        let runs = runs(&lab);
+        assert_eq!(runs.len(), 1, "{point}: {runs:#?}");
+        assert_eq!(runs[0]["status"], "success", "{point}");
+    }
 }

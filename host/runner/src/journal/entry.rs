@@ -38,11 +38,7 @@ pub(crate) struct Entry {
 impl Journal {
     /// Writes that a run begins, and all that is needed to pay what it may come to owe.
     pub(crate) fn begin(&self, id: &str, prepared: &Prepared, started: Timestamp) -> Result<Entry, JournalError> {
-        let Some(lock) = self.lock_run(id)? else {
-            // A new id, held by another: nothing of this is as it should be.
-            let held = std::io::Error::from(std::io::ErrorKind::WouldBlock);
-            return Err(super::io(&self.0.state_dir)(held));
-        };
+        let lock = self.lock_new(id)?;
         let owes = prepared.plan.hooks.iter().any(|hook| hook.on.contains(&EventKind::Finally));
         let begun = self.insert(id, prepared, started, owes).and_then(|run| {
             if owes {
@@ -131,6 +127,11 @@ impl Entry {
         self.journal.write_within(patience, &step, Durable::No, |transaction| {
             writes.iter().try_for_each(|write| write.make(transaction, self.run))
         })
+    }
+
+    /// Leaves nothing to be read of what [`Write::Hidden`] has overwritten.
+    pub(crate) fn wipe(&self) {
+        self.journal.wipe();
     }
 
     /// Keeps beside the journal what can't be written there: whoever comes next does.

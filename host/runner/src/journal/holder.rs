@@ -9,11 +9,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::OptionalExtension as _;
 use serde::{Deserialize, Serialize};
 
 use super::{Journal, JournalError, Write, io};
+use crate::database::BUSY;
 use crate::fault;
 
 /// Held by a run, from before it is in the journal until its end, and by whoever
@@ -95,6 +98,22 @@ impl Journal {
         }
     }
 
+    /// The lock of a run that nobody has heard of yet. Who cleans up behind others may have
+    /// it for a moment all the same: between its making and its locking it looks as if it had
+    /// been left.
+    pub(super) fn lock_new(&self, id: &str) -> Result<RunLock, JournalError> {
+        let began = Instant::now();
+        loop {
+            if let Some(lock) = self.lock_run(id)? {
+                return Ok(lock);
+            }
+            if began.elapsed() > BUSY {
+                return Err(io(&self.locks())(io::ErrorKind::WouldBlock.into()));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Whether a process holds the run: its own, or one that recovers it. Disturbs a
     /// recoverer for a moment, which waits for that.
     pub(super) fn is_held(&self, id: &str) -> bool {
@@ -152,5 +171,28 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
         Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cleans_up_keeps_no_new_run_from_its_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path());
+        // Another process has found the file, and is about to remove it.
+        let other = journal.lock_run("new").unwrap().unwrap();
+        let lock = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(200));
+                other.remove();
+            });
+            journal.lock_new("new").unwrap()
+        });
+        assert!(lock.path.is_file());
+        assert!(journal.is_held("new"));
     }
 }

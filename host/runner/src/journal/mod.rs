@@ -26,7 +26,7 @@ pub(crate) use self::kept::{Closing, Kept, KeptCall, OpenRun, ResticProcess, Ver
 pub use self::mend::LostRun;
 pub(crate) use self::write::Write;
 use crate::config::Retention;
-use crate::database::{BUSY, Database, DatabaseError, Schema};
+use crate::database::{self, BUSY, Database, DatabaseError, Schema};
 use crate::fault;
 
 static SCHEMA: Schema = Schema {
@@ -95,6 +95,7 @@ static SCHEMA: Schema = Schema {
         CREATE INDEX run_over ON run (number, started, ended) WHERE ended IS NOT NULL;
     ",
     ],
+    keeps_changes: true,
 };
 
 /// Why the journal can't be read or written.
@@ -215,6 +216,14 @@ impl Journal {
         Ok(written)
     }
 
+    /// Leaves nothing to be read of what was overwritten. Another process that reads the
+    /// journal meanwhile keeps it from being done: then it is later, by some run's changes.
+    fn wipe(&self) {
+        if let Err(error) = self.0.database.with(|connection| database::wipe(connection)) {
+            tracing::debug!("what was overwritten in the journal can still be read in it: {error}");
+        }
+    }
+
     /// The runs that are open, living ones included, the oldest first: number, id and
     /// profile.
     pub(crate) fn open_runs(&self) -> Result<Vec<(i64, String, Option<String>)>, JournalError> {
@@ -235,18 +244,18 @@ impl Journal {
         self.clean_locks()?;
         let oldest = now().saturating_sub(i64::try_from(retention.keep.as_millis()).unwrap_or(i64::MAX));
         let most = i64::try_from(retention.keep_runs).unwrap_or(i64::MAX);
-        self.write("retention", Durable::No, |transaction| {
-            transaction.execute(
-                "DELETE FROM run WHERE number IN (SELECT number FROM run WHERE ended IS NOT NULL AND started < ?1)",
-                [oldest],
-            )?;
-            // The newest are those of the highest numbers.
-            transaction.execute(
-                "DELETE FROM run WHERE number IN
-                 (SELECT number FROM run WHERE ended IS NOT NULL ORDER BY number DESC LIMIT -1 OFFSET ?1)",
-                [most],
-            )
+        // The newest are those of the highest numbers.
+        let over = "SELECT number FROM run WHERE ended IS NOT NULL AND started < ?1 UNION ALL SELECT * FROM
+                    (SELECT number FROM run WHERE ended IS NOT NULL ORDER BY number DESC LIMIT -1 OFFSET ?2)";
+        // Most often there is nothing, and no need to write.
+        let any: bool = self.read(|transaction| {
+            transaction.query_row(&format!("SELECT EXISTS ({over})"), [oldest, most], |row| row.get(0))
         })?;
+        if any {
+            self.write("retention", Durable::No, |transaction| {
+                transaction.execute(&format!("DELETE FROM run WHERE number IN ({over})"), [oldest, most])
+            })?;
+        }
         self.clean_components()
     }
 
