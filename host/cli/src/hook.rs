@@ -27,7 +27,7 @@ pub(crate) use self::new::{build, new};
 pub(crate) use self::replay::replay;
 use crate::args::Call;
 use crate::output;
-use crate::session::{Problem, Session};
+use crate::session::{NO_SIGNALS, Problem, Session};
 use crate::show::{Show, Voice};
 
 pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
@@ -38,7 +38,7 @@ pub(crate) fn call(session: &Session, call: &Call) -> anyhow::Result<i32> {
     let show = session.show(Voice::Hook);
     let kept = Arc::new(Both::new(&show));
     let interrupts = Interrupts::default();
-    let listener = interrupts.listen().context("cannot listen for signals")?;
+    let listener = interrupts.listen(|_, _| {}).context(NO_SIGNALS)?;
     let runtime = session.runtime()?;
     let unusable = |failure| Problem::Component { file: call.file.clone(), failure };
     let mut unrecorded = None;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use hookward_engine::Engine;
 use hookward_runner::exit;
 use hookward_runner::interrupt::{Interrupts, Step};
@@ -17,7 +16,6 @@ use serde_json::json;
 
 use crate::args::Recover;
 use crate::output;
-use crate::run::watch;
 use crate::session::{Problem, Session, told};
 use crate::show::{Show, Voice};
 
@@ -64,15 +62,10 @@ fn carry_out(
     pays: Pays,
     records: Option<&Records>,
 ) -> anyhow::Result<Result<Recovered, RunError>> {
-    let listener = interrupts.listen().context("cannot listen for signals")?;
+    let listener = session.listen(interrupts, &show)?;
     let engine = session.engine()?;
     let runtime = session.runtime()?;
-    let recovered = runtime.block_on(async {
-        let watch = tokio::spawn(watch(interrupts.clone(), Arc::clone(&show)));
-        let recovered = pay(session, &engine, interrupts, show, pays, records).await;
-        watch.abort();
-        recovered
-    });
+    let recovered = runtime.block_on(pay(session, &engine, interrupts, show, pays, records));
     runtime.shutdown_background();
     drop(listener);
     Ok(recovered)

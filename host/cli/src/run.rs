@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use hookward_engine::{Engine, Status, Trigger};
@@ -15,7 +14,6 @@ use hookward_runner::interrupt::{Interrupt, Interrupts, Step};
 use hookward_runner::journal::Journal;
 use hookward_runner::lifecycle::{self, Context};
 use hookward_runner::lock::{LockError, Locks};
-use hookward_runner::observer::{Happening, Observer as _};
 use hookward_runner::plan::{Plan, Request, Restic};
 use hookward_runner::prepare::Prepared;
 use hookward_runner::report::RunReport;
@@ -154,7 +152,7 @@ impl<'a> Runner<'a> {
     }
 
     fn run(self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
-        let listener = self.interrupts.listen().context("cannot listen for signals")?;
+        let listener = self.session.listen(&self.interrupts, &self.show)?;
         let runtime = self.session.runtime()?;
         let result = runtime.block_on(self.run_all(plans, fail_fast));
         // A file operation that hangs must not keep the process from its end.
@@ -164,7 +162,6 @@ impl<'a> Runner<'a> {
     }
 
     async fn run_all(&self, plans: Vec<Plan>, fail_fast: bool) -> anyhow::Result<i32> {
-        let watch = tokio::spawn(watch(self.interrupts.clone(), Arc::clone(&self.show)));
         let host = if plans.iter().any(Plan::calls_hooks) { Some(self.host().await?) } else { None };
         let (mut failed, mut skipped) = (None, None);
         let mut runs: Vec<RunReport> = Vec::new();
@@ -205,7 +202,6 @@ impl<'a> Runner<'a> {
                 break;
             }
         }
-        watch.abort();
         // A skip is no failure, and must not hide one.
         let code = failed.or(skipped).unwrap_or(0);
         if self.session.global.json {
@@ -266,8 +262,10 @@ impl<'a> Runner<'a> {
             RunError::Lock(LockError::Cancelled { .. }) => Problem::Cancelled { signal: self.signal() },
             error => error.into(),
         });
+        let called = prepared.plan.calls_hooks();
+        prepared.leave_components();
         if ended.is_ok()
-            && prepared.plan.calls_hooks()
+            && called
             && let Err(error) = self.journal.clean(self.retention)
         {
             self.show.warning(&format!("what is over stays in the journal: {error}"));
@@ -279,18 +277,4 @@ impl<'a> Runner<'a> {
     fn signal(&self) -> Signal {
         self.interrupts.first().map_or(Signal::SIGTERM, |interrupt| interrupt.signal)
     }
-}
-
-/// Shows each signal as it comes. After the third the process ends, whatever may
-/// still hang in it.
-pub(crate) async fn watch(interrupts: Interrupts, show: Arc<Show>) {
-    for step in [Step::Stop, Step::Insist, Step::Leave] {
-        interrupts.step(step).cancelled().await;
-        if let Some(interrupt) = interrupts.last() {
-            show.notice(&Happening::Interrupted { interrupt, step });
-        }
-    }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let signal = interrupts.first().map_or(15, |interrupt| interrupt.signal as i32);
-    std::process::exit(128 + signal);
 }

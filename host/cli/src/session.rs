@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hookward_engine::{Cache, Compiler, Digest, Engine, Failure, Limits, Options, RecordError, Supervisor};
@@ -9,8 +10,10 @@ use hookward_registry::lock::LockFileError;
 use hookward_runner::components::{Components, Reach, Unlocked};
 use hookward_runner::config::{self, ComponentSettings, Config, ConfigError, Diagnostic, NotFound, Source};
 use hookward_runner::exit;
+use hookward_runner::interrupt::{Interrupts, Listener, Step};
 use hookward_runner::journal::{Journal, JournalError, NoSuchRun};
 use hookward_runner::lock::LockError;
+use hookward_runner::observer::{Happening, Observer as _};
 use hookward_runner::plan::PlanError;
 use hookward_runner::prepare::{Unusable, unusable};
 use hookward_runner::recovery::GiveUpError;
@@ -23,6 +26,11 @@ use tokio::runtime::Runtime;
 use crate::args::{COMPILE, Global, LogFormat, SUPERVISE};
 use crate::show::{self, Show, Voice};
 use crate::{environment, output};
+
+/// After the third signal: time to end in order all the same.
+const LEAVE: Duration = Duration::from_secs(2);
+
+pub(crate) const NO_SIGNALS: &str = "cannot listen for signals";
 
 /// A failure that has an exit code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -182,15 +190,29 @@ impl Session {
         Ok(Engine::new(options)?)
     }
 
-    /// One thread beside this one: a guest that spins must not keep timers waiting.
-    /// Components are loaded on threads of their own.
+    /// This thread alone: a guest that spins lets timers have their turn at each tick, what
+    /// may wait for a disk has threads of its own, and so have signals. With a second one,
+    /// every timer and every file operation would wake that one, too.
     pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
         spare_descriptors().context("this needs more open files than are allowed here (see `ulimit -n`)")?;
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .context("cannot start the async runtime")
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")
+    }
+
+    /// Listens for signals, and shows each. After the third the process ends, whatever
+    /// may still hang in it, be it because nobody reads what it says.
+    pub(crate) fn listen(&self, interrupts: &Interrupts, show: &Arc<Show>) -> anyhow::Result<Listener> {
+        let (first, show) = (interrupts.clone(), Arc::clone(show));
+        let heard = move |interrupt, step| {
+            let show = Arc::clone(&show);
+            let tell = move || show.notice(&Happening::Interrupted { interrupt, step });
+            // Where there is no thread to be had, there is nothing to be told.
+            drop(std::thread::Builder::new().spawn(tell));
+            if step == Step::Leave {
+                std::thread::sleep(LEAVE);
+                std::process::exit(128 + first.first().map_or(interrupt.signal, |first| first.signal) as i32);
+            }
+        };
+        interrupts.listen(heard).context(NO_SIGNALS)
     }
 
     pub(crate) fn show(&self, voice: Voice) -> Arc<Show> {

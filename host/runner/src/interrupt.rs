@@ -85,16 +85,17 @@ impl Interrupts {
         Some(interrupt)
     }
 
-    /// Takes note of one more wish to end the run.
-    pub fn interrupt(&self, interrupt: Interrupt) {
-        let step = {
+    /// Takes note of one more wish to end the run. The step that it leads to; none after
+    /// the third.
+    pub fn interrupt(&self, interrupt: Interrupt) -> Option<Step> {
+        let place = {
             let mut received = self.received();
             received.push(interrupt);
             received.len() - 1
         };
-        if let Some(step) = self.0.steps.get(step) {
-            step.cancel();
-        }
+        let step = [Step::Stop, Step::Insist, Step::Leave].get(place).copied()?;
+        self.step(step).cancel();
+        Some(step)
     }
 
     /// The first one.
@@ -142,9 +143,12 @@ impl Interrupts {
     /// Starts to listen for SIGINT, SIGTERM and SIGHUP, but for those that this
     /// process was started to ignore: under `nohup`, a hangup ends nothing.
     ///
+    /// `heard` is told of each step, on a thread of its own: whatever may hang elsewhere
+    /// in the process, it can still say so, or end it.
+    ///
     /// # Errors
     /// When the handlers can't be set.
-    pub fn listen(&self) -> io::Result<Listener> {
+    pub fn listen(&self, heard: impl Fn(Interrupt, Step) + Send + 'static) -> io::Result<Listener> {
         let ignored = ignored_signals();
         let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| ignored >> (signal - 1) & 1 == 0);
         let mut signals = SignalsInfo::<WithOrigin>::new(wanted)?;
@@ -153,11 +157,11 @@ impl Interrupts {
         std::thread::Builder::new().name("hookward-signals".to_owned()).spawn(move || {
             for origin in signals.forever() {
                 if let Ok(signal) = Signal::try_from(origin.signal) {
-                    interrupts.interrupt(Interrupt {
-                        signal,
-                        by_terminal: origin.cause == siginfo::Cause::Kernel,
-                        cause: Cause::Signal,
-                    });
+                    let by_terminal = origin.cause == siginfo::Cause::Kernel;
+                    let interrupt = Interrupt { signal, by_terminal, cause: Cause::Signal };
+                    if let Some(step) = interrupts.interrupt(interrupt) {
+                        heard(interrupt, step);
+                    }
                 }
             }
         })?;

@@ -132,6 +132,14 @@ impl Prepared {
         Self { plan, hooks: Vec::new(), mask: Mask::default(), host: None }
     }
 
+    /// Drops the plan, but for its compiled components: they are taken apart piece by piece,
+    /// where the end of the process, which is near, frees them all at once.
+    pub fn leave_components(self) {
+        for (_, hook) in self.hooks() {
+            std::mem::forget(hook.map(|hook| hook.component().clone()));
+        }
+    }
+
     /// Hides what the hooks of the plan have read as secrets.
     #[must_use]
     pub fn mask(&self) -> &Mask {

@@ -1,10 +1,12 @@
 //! Rule 6, where no restic runs: a signal stops the current hook, and what is owed
 //! is called all the same.
 
+use std::io::Write as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use hookward_tests::lab::{Finished, Lab, finish};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -172,6 +174,31 @@ fn the_third_signal_leaves_at_once_and_tells_what_is_owed() {
     assert_eq!((finished.code, run["status"].as_str()), (81, Some("success")), "{run:#}");
     assert_eq!(run["owed"], serde_json::json!(["two", "one"]));
     assert_order(&lab, &["one before", "two before", "three before", "restic", "three finally", "two finally"]);
+}
+
+#[test]
+fn the_third_signal_ends_a_process_that_nobody_listens_to() {
+    // As on a terminal that was stopped by Ctrl-S.
+    let (unread, full) = std::io::pipe().unwrap();
+    let room = fcntl(&full, FcntlArg::F_GETPIPE_SZ).unwrap();
+    (&full).write_all(&vec![b'x'; usize::try_from(room).unwrap()]).unwrap();
+    let lab = lab(&[hanging("h", &["before"], &["before"])]);
+    let mut child = command(&lab, &[], &["run", "p"]).stderr(full).spawn().unwrap();
+    let listens = |child: &Child| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+        u64::from_str_radix(caught.trim(), 16).is_ok_and(|caught| caught >> (Signal::SIGINT as i32 - 1) & 1 == 1)
+    };
+    lab.wait_for("a process that listens", |_| listens(&child));
+    for _ in 0..2 {
+        send(&child, Signal::SIGINT);
+        // The hook is stopped, and that can't be told.
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(child.try_wait().unwrap(), None);
+    }
+    send(&child, Signal::SIGINT);
+    assert_eq!(soon(child).code, 130);
+    drop(unread);
 }
 
 #[test]

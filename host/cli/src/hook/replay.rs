@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Both, report_json};
 use crate::args;
 use crate::output;
-use crate::session::{Problem, Session};
+use crate::session::{NO_SIGNALS, Problem, Session};
 use crate::show::{Voice, bad, count, good};
 
 /// The largest record in words, for messages.
@@ -25,7 +25,7 @@ pub(crate) fn replay(session: &Session, args: &args::Replay) -> anyhow::Result<i
     let show = session.show(Voice::Hook);
     let kept = Arc::new(Both::new(&show));
     let interrupts = Interrupts::default();
-    let listener = interrupts.listen().context("cannot listen for signals")?;
+    let listener = interrupts.listen(|_, _| {}).context(NO_SIGNALS)?;
     let runtime = session.runtime()?;
     let (file, replay, digest) = runtime.block_on(async {
         let file = component(&record, args)?;
