@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod languages;
 mod setup;
 
@@ -25,6 +26,8 @@ enum Chore {
     Hooks,
     /// Pass the conformance suite of the languages, and write its table
     Languages,
+    /// Build the program as it is given out, to target/dist
+    Dist,
     /// Pass the tests
     Test {
         /// Arguments for `cargo test`
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo => demo::demo(&sh),
         Chore::Hooks => hooks(&sh),
         Chore::Languages => languages::table(&sh),
+        Chore::Dist => dist::dist(&sh).map(|program| println!("the program is {}", program.display())),
         Chore::Test { args } => test(&sh, &args),
         Chore::Bench(options) => bench::bench(&sh, &options),
     }

@@ -25,18 +25,21 @@ struct Times {
     times: Vec<f64>,
 }
 
+/// How often all of them are run, one after the other: what the machine does meanwhile
+/// concerns all of them.
+const ROUNDS: usize = 5;
+
 /// Runs benches of criterion, and reads what they measured.
 pub(crate) fn run(session: &Session<'_>, command: Cmd<'_>) -> anyhow::Result<Samples> {
+    const ARGUMENTS: [&str; 6] = ["--sample-size", "20", "--warm-up-time", "0.3", "--measurement-time", "0.8"];
     let home = session.dir.join("criterion");
-    session.sh.remove_path(&home)?;
-    let arguments: &[&str] = if session.quick {
-        &["--noplot", "--sample-size", "10", "--warm-up-time", "0.3", "--measurement-time", "0.5"]
-    } else {
-        &["--noplot", "--sample-size", "60", "--warm-up-time", "1", "--measurement-time", "4"]
-    };
-    command.args(["--"]).args(arguments).env("CRITERION_HOME", &home).run()?;
+    let command = command.args(["--", "--noplot"]).args(ARGUMENTS).env("CRITERION_HOME", &home);
     let mut samples = Samples::new();
-    read(session, &home, &mut samples)?;
+    for _ in 0..if session.quick { 1 } else { ROUNDS } {
+        session.sh.remove_path(&home)?;
+        command.run()?;
+        read(session, &home, &mut samples)?;
+    }
     ensure!(!samples.is_empty(), "criterion left nothing in {}", home.display());
     Ok(samples)
 }
@@ -47,7 +50,7 @@ fn read(session: &Session<'_>, dir: &Path, samples: &mut Samples) -> anyhow::Res
             let benchmark: Benchmark = parse(session, &path.join("benchmark.json"))?;
             let Times { iters, times } = parse(session, &path.join("sample.json"))?;
             let times = times.iter().zip(&iters).map(|(time, iterations)| time / iterations / 1e9).collect();
-            samples.insert(benchmark.full_id, Sample::new(times));
+            samples.entry(benchmark.full_id).or_default().extend(Sample::new(times));
         } else if path.is_dir() {
             read(session, &path, samples)?;
         }

@@ -8,6 +8,7 @@ use xshell::cmd;
 
 use super::Session;
 use super::sample::Sample;
+use crate::dist::SETTLED;
 
 /// How often the commands are run.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +73,18 @@ pub(crate) fn time(
         }
     }
     Ok(samples)
+}
+
+/// Runs commands until they are as they stay: a component's file and its image are known
+/// again without being read once they have been left alone for a while, as they are by the
+/// next night.
+pub(crate) fn settle(session: &Session<'_>, setting: &Setting<'_>, commands: &[String]) -> anyhow::Result<()> {
+    let once = Runs { rounds: 1, runs: 1, warmup: 0 };
+    for _ in 0..2 {
+        time(session, once, setting, commands)?;
+        std::thread::sleep(SETTLED);
+    }
+    time(session, once, setting, commands).map(drop)
 }
 
 /// A path as a word of a command line.

@@ -24,10 +24,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use self::report::Section;
-use crate::setup;
+use crate::{dist, setup};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -84,9 +84,9 @@ pub(crate) struct Session<'s> {
 }
 
 impl Session<'_> {
-    /// The program, built with optimisation.
+    /// The program, as it is given out.
     fn hookward(&self) -> PathBuf {
-        self.target.join("release/hookward")
+        self.target.join("dist/hookward")
     }
 
     /// A command line or a path as others would see it.
@@ -131,8 +131,7 @@ fn measure(session: &Session<'_>, parts: &[Part], publish: bool, started: Instan
     setup::restic(sh)?;
     setup::packages(sh, &[("hyperfine", "hyperfine")], "the benchmarks");
     setup::hooks(sh)?;
-    println!("building with optimisation; the first time, this takes minutes");
-    cmd!(sh, "cargo build --release --package hookward-cli").run()?;
+    dist::dist(sh)?;
     if parts.contains(&Part::Peers) {
         tools::peers(session);
     }

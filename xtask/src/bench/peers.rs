@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use xshell::cmd;
 
-use super::hyperfine::{Runs, Setting, time as timed, word};
+use super::hyperfine::{Runs, Setting, settle, time as timed, word};
 use super::process::Ground;
 use super::report::{Section, Table};
 use super::sample::{Sample, time};
@@ -33,7 +33,9 @@ pub(crate) fn measure(session: &Session<'_>, section: &mut Section) -> anyhow::R
     sh.write_file(source.join("letter.txt"), "Dear reader,\n")?;
     let check = format!("test -d {0} && test -n \"$(ls -A {0})\"", source.display());
 
-    let mut pairs = vec![hookward(session, &place, &source)?];
+    let ours = hookward(session, &place, &source)?;
+    settle(session, &setting(&place), &ours.commands)?;
+    let mut pairs = vec![ours];
     for (name, peer) in [
         ("rustic", rustic(session, &place, &source, &check)),
         ("runrestic", runrestic(session, &place, &source, &check)),

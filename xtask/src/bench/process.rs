@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::hyperfine::{Runs, Setting, time as timed, word};
+use super::hyperfine::{Runs, Setting, settle, time as timed, word};
 use super::report::{Section, Table};
 use super::sample::{Sample, digits, time};
 use super::{Session, tools};
@@ -103,7 +103,8 @@ fn small(session: &Session<'_>, section: &mut Section, ground: &Ground<'_>, thre
     ];
     let commands = rows.each_ref().map(|(_, command)| command.clone());
     let setting = Setting { variables: ground.variables(), ..Setting::default() };
-    let samples = timed(session, Runs { rounds: 5, runs: 100, warmup: 10 }, &setting, &commands)?;
+    settle(session, &setting, &commands)?;
+    let samples = timed(session, Runs { rounds: 20, runs: 25, warmup: 3 }, &setting, &commands)?;
     let alone = samples.first().context("nothing was measured")?.median();
     let more = |place: usize| samples.get(place).map_or(f64::NAN, |sample| sample.median() - alone);
     let mut table = Table::new(["what", "time", "spread", "more than the program alone"]);
@@ -148,8 +149,9 @@ fn growth(session: &Session<'_>, section: &mut Section, ground: &Ground<'_>) -> 
     for (number, runs) in [(1, 50), (10, 50), (100, 20), (1000, 8)] {
         let command = ground.exec(&format!("many-{number}"), &hooks(number))?;
         let setting = Setting { variables: ground.variables(), ..Setting::default() };
-        let runs = Runs { rounds: 1, runs, warmup: 2 };
-        let sample = timed(session, runs, &setting, std::slice::from_ref(&command))?.remove(0);
+        let (runs, commands) = (Runs { rounds: 1, runs, warmup: 2 }, std::slice::from_ref(&command));
+        settle(session, &setting, commands)?;
+        let sample = timed(session, runs, &setting, commands)?.remove(0);
         let slope = measured.last().map(|before| slope(before, &(number, sample.clone())));
         let [median, spread] = sample.told();
         table.row([number.to_string(), median, spread, slope.map_or_else(String::new, time)]);
@@ -181,7 +183,8 @@ fn python(session: &Session<'_>, section: &mut Section, ground: &Ground<'_>) -> 
         |component: &Path| format!("\n[[hook]]\nname = \"hello\"\ncomponent = {component:?}\non = [\"before\"]\n");
     let commands = [ground.exec("rust", &plain(&rust))?, ground.exec("python", &plain(&component))?];
     let setting = Setting { variables: ground.variables(), ..Setting::default() };
-    let samples = timed(session, Runs { rounds: 3, runs: 20, warmup: 3 }, &setting, &commands)?;
+    settle(session, &setting, &commands)?;
+    let samples = timed(session, Runs { rounds: 6, runs: 10, warmup: 2 }, &setting, &commands)?;
     let mut table = Table::new(["1 hook that logs one message", "size", "time", "spread"]);
     let sizes = [rust.metadata()?.len(), size];
     for (((name, sample), size), command) in ["Rust", "Python"].iter().zip(&samples).zip(sizes).zip(&commands) {
