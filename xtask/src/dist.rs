@@ -8,6 +8,7 @@
 //! many at once, those that a linker has written are not.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,11 +27,22 @@ pub(crate) fn dist(sh: &Shell) -> anyhow::Result<PathBuf> {
     sh.create_dir(&dir)?;
     println!("building with optimisation; the first time, this takes minutes");
     let (built, program) = (target.join("release/hookward"), dir.join("hookward"));
-    cmd!(sh, "cargo build --release --package hookward-cli").run()?;
-    match ordered(sh, &built, &dir) {
-        Ok(order) => {
-            let link = ["--symbol-ordering-file", &order.display().to_string(), "--no-warn-symbol-ordering"].join(",");
-            cmd!(sh, "cargo rustc --release --package hookward-cli --bin hookward -- -C link-arg=-Wl,{link}").run()?;
+    let before = sh.read_dir(&dir)?.into_iter().find(|path| path.extension().is_some_and(|end| end == LIST));
+    build(sh, before.as_deref())?;
+    if sh.path_exists(&program) && sh.read_binary_file(&program)? == sh.read_binary_file(&built)? {
+        return Ok(program);
+    }
+    match followed(sh, &built) {
+        Ok(functions) => {
+            let mut hasher = DefaultHasher::new();
+            functions.hash(&mut hasher);
+            // A name of its own, by which cargo knows that something has changed.
+            let list = dir.join(format!("{:016x}.{LIST}", hasher.finish()));
+            if before.as_ref() != Some(&list) {
+                before.map_or(Ok(()), |before| sh.remove_path(before))?;
+                sh.write_file(&list, functions)?;
+                build(sh, Some(&list))?;
+            }
         }
         Err(error) => println!("its functions stay where the linker puts them: {error:#}"),
     }
@@ -40,8 +52,19 @@ pub(crate) fn dist(sh: &Shell) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// A list of the functions that a start executes, for the linker.
-fn ordered(sh: &Shell, program: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
+/// The end of the name of a list of functions.
+const LIST: &str = "functions";
+
+/// Builds the program, with the functions of a list in one place.
+fn build(sh: &Shell, functions: Option<&Path>) -> anyhow::Result<()> {
+    let order = functions.map(|list| format!("link-arg=-Wl,--symbol-ordering-file,{}", list.display()));
+    // Of a list that is not of today, what is gone is no matter.
+    let order = order.iter().flat_map(|order| ["-C", order, "-C", "link-arg=-Wl,--no-warn-symbol-ordering"]);
+    Ok(cmd!(sh, "cargo rustc --release --package hookward-cli --bin hookward -- {order...}").run()?)
+}
+
+/// The functions that a start executes, a line for each.
+fn followed(sh: &Shell, program: &Path) -> anyhow::Result<String> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "Rust's own linker is that of x86-64 Linux alone");
     setup::packages(sh, &[("valgrind", "valgrind")], "the program's linking");
     setup::wasm_target(sh)?;
@@ -78,9 +101,7 @@ fn ordered(sh: &Shell, program: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     let profile = sh.read_file(profile)?;
     let functions = functions(&profile);
     ensure!(functions.len() > 1000, "callgrind has seen {} functions alone", functions.len());
-    let order = dir.join("functions");
-    sh.write_file(&order, functions.into_iter().collect::<Vec<_>>().join("\n") + "\n")?;
-    Ok(order)
+    Ok(functions.into_iter().collect::<Vec<_>>().join("\n") + "\n")
 }
 
 /// The functions of a profile that callgrind has written, by the linker's names.
