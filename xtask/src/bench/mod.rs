@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use self::report::Section;
 use crate::{dist, setup};
@@ -135,6 +135,10 @@ fn measure(session: &Session<'_>, parts: &[Part], publish: bool, started: Instan
     if parts.contains(&Part::Peers) {
         tools::peers(session);
     }
+    if [Part::Call, Part::Many].iter().any(|part| parts.contains(part)) {
+        cmd!(sh, "cargo bench --package hookward-tests --bench call --bench many --no-run").run()?;
+    }
+    machine::rest(session)?;
     let built = started.elapsed();
     let machine = machine::Machine::look(session)?;
     let mut sections = BTreeMap::new();
