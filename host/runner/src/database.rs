@@ -89,12 +89,26 @@ fn meaning(error: &rusqlite::Error) -> String {
 pub(crate) struct Database {
     path: PathBuf,
     schema: &'static Schema,
-    connection: Mutex<Option<Connection>>,
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    durable: Durable,
+}
+
+/// Whether what is written must be there after a power cut, or only after the end of
+/// this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durable {
+    Yes,
+    No,
 }
 
 impl Database {
     pub(crate) fn new(path: PathBuf, schema: &'static Schema) -> Self {
-        Self { path, schema, connection: Mutex::default() }
+        Self { path, schema, open: Mutex::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -102,24 +116,33 @@ impl Database {
     }
 
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
-        self.within(BUSY, act)
+        self.within(BUSY, None, act)
     }
 
-    /// The same, waiting at most so long for another process.
+    /// The same, waiting at most so long for another process. What is written is durable if
+    /// nothing else was ever asked for.
     pub(crate) fn within<T>(
         &self,
         patience: Duration,
+        durable: Option<Durable>,
         act: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let sqlite = |source| DatabaseError::Sqlite { path: self.path.clone(), source };
-        let mut connection = match held.take() {
-            Some(connection) => connection,
-            None => open_within(&self.path, self.schema, patience)?,
+        let mut open = match held.take() {
+            Some(open) => open,
+            // As `connect` leaves it.
+            None => Open { connection: open_within(&self.path, self.schema, patience)?, durable: Durable::Yes },
         };
-        connection.busy_timeout(patience).map_err(sqlite)?;
-        let done = act(&mut connection).map_err(sqlite)?;
-        *held = Some(connection);
+        open.connection.busy_timeout(patience).map_err(sqlite)?;
+        if let Some(durable) = durable.filter(|durable| *durable != open.durable) {
+            // Can't be set within a transaction.
+            let synchronous = if durable == Durable::Yes { "FULL" } else { "NORMAL" };
+            open.connection.pragma_update(None, "synchronous", synchronous).map_err(sqlite)?;
+            open.durable = durable;
+        }
+        let done = act(&mut open.connection).map_err(sqlite)?;
+        *held = Some(open);
         Ok(done)
     }
 }

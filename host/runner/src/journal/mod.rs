@@ -26,6 +26,7 @@ pub(crate) use self::kept::{Closing, Kept, KeptCall, OpenRun, ResticProcess, Ver
 pub use self::mend::LostRun;
 pub(crate) use self::write::Write;
 use crate::config::Retention;
+pub(crate) use crate::database::Durable;
 use crate::database::{self, BUSY, Database, DatabaseError, Schema};
 use crate::fault;
 
@@ -146,14 +147,6 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> JournalError {
     move |source| JournalError(Cause::Io { path: path.to_owned(), source })
 }
 
-/// Whether what is written must be there after a power cut, or only after the end of
-/// this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durable {
-    Yes,
-    No,
-}
-
 /// The journal. Cheap to clone; clones share one open file, which is opened when it is
 /// first used.
 #[derive(Debug, Clone)]
@@ -203,10 +196,7 @@ impl Journal {
         act: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, JournalError> {
         fault::point(&format!("before journal: {step}"));
-        let written = self.0.database.within(patience, |connection| {
-            // Can't be set within a transaction.
-            let synchronous = if durable == Durable::Yes { "FULL" } else { "NORMAL" };
-            connection.pragma_update(None, "synchronous", synchronous)?;
+        let written = self.0.database.within(patience, Some(durable), |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = act(&transaction)?;
             transaction.commit()?;
