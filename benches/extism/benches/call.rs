@@ -41,8 +41,8 @@ fn call(plugin: &mut Plugin, event: &serde_json::Value) {
 
 fn warm_call(criterion: &mut Criterion) {
     let wasm = std::env::var("EXTISM_PLUGIN").expect("`cargo xtask bench` says where the plug-in is");
-    let manifest =
-        Manifest::new([Wasm::file(wasm)]).with_timeout(Duration::from_secs(300)).with_memory_max((64 << 20) / 65536);
+    let wasm = Wasm::data(std::fs::read(wasm).unwrap());
+    let manifest = Manifest::new([wasm]).with_timeout(Duration::from_secs(300)).with_memory_max((64 << 20) / 65536);
     let plugin = PluginBuilder::new(manifest)
         .with_function("log", [PTR], [], UserData::<()>::default(), log)
         .with_fuel_limit(10_000_000_000)
