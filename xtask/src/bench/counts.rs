@@ -109,12 +109,14 @@ fn place(session: &Session<'_>) -> anyhow::Result<BTreeMap<String, String>> {
 }
 
 fn count(session: &Session<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
-    let Session { sh, workspace, dir, tools, .. } = session;
-    let (runner, place) = (runner(session)?, dir.join("counts"));
+    let Session { sh, workspace, tools, .. } = session;
+    let runner = runner(session)?;
+    // Not below the workspace: a longer path takes more instructions to be resolved.
+    let temporary = sh.create_temp_dir()?;
+    let place = temporary.path();
     let guests = setup::components(sh, "tests/guests")?;
     let guest =
         guests.into_iter().find(|(name, _)| name == "hookward-guest-measured").context("no guest to measure with")?.1;
-    sh.create_dir(&place)?;
     sh.copy_file(guest, place.join("measured.wasm"))?;
     sh.write_file(place.join("hookward.toml"), configuration())?;
     let counted = counted(session)?;
@@ -122,7 +124,7 @@ fn count(session: &Session<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
     let said = cmd!(sh, "cargo bench --quiet --locked --bench counts -- --output-format=json")
         .env("CARGO_TARGET_DIR", tools.join("counts-build"))
         .env("GUNGRAUN_RUNNER", runner)
-        .env("HOOKWARD_COUNTS", &place)
+        .env("HOOKWARD_COUNTS", place)
         .env("COUNTED", counted)
         .read()?;
     said.lines().filter(|line| line.starts_with('{')).map(instructions).collect()
