@@ -105,13 +105,6 @@ impl Interrupts {
         own.or_else(|| self.0.parent.as_ref().and_then(Self::first))
     }
 
-    /// The newest one.
-    #[must_use]
-    pub fn last(&self) -> Option<Interrupt> {
-        let parent = self.0.parent.as_ref().and_then(Self::last);
-        parent.or_else(|| self.received().last().copied())
-    }
-
     /// Cancelled once the run has come to that step.
     #[must_use]
     pub fn step(&self, step: Step) -> &CancellationToken {
